@@ -22,6 +22,7 @@ var pure = strings.Fields(`
 	steps/postfix
 	steps/recipients
 	steps/records
+	steps/sendonly
 	steps/signer
 	steps/step
 	templates

@@ -15,6 +15,7 @@ import (
 	"mailsetup/steps/keys"
 	"mailsetup/steps/postfix"
 	"mailsetup/steps/recipients"
+	"mailsetup/steps/sendonly"
 	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
@@ -45,6 +46,7 @@ var (
 	skipReinjection  = step.Step{Name: "Reinjection", About: "mail that comes back from a content filter is not signed again", Build: postfix.Reinjection, Host: true, Postfix: true}
 	provideSPF       = step.Step{Name: "SPF", About: "the service that checks SPF of incoming mail", Build: inbound.SPFService, Host: true, Postfix: true}
 	provideDMARC     = step.Step{Name: "DMARC", About: "the milter that checks DMARC of incoming mail", Build: inbound.DMARC, Host: true, Postfix: true}
+	listenHere       = step.Step{Name: "SendOnly", About: "nothing is accepted from outside", Build: sendonly.Listen, Host: true}
 	configurePostfix = step.Step{Name: "Postfix", About: "Postfix hands its mail to the milter", Build: postfix.Configure, Host: true, Postfix: true}
 	guardDoor        = step.Step{Name: "Door", About: "incoming mail meets SPF and block lists", Build: inbound.Door, Host: true, Postfix: true}
 	retireChecks     = step.Step{Name: "Retired", About: "what incoming mail no longer meets", Build: inbound.Retire, Host: true, Postfix: true}
@@ -64,7 +66,7 @@ var (
 func All() []step.Step {
 	return []step.Step{
 		installPackages, writeSpec, createKeys, publishRecords, deferMail, configureSigner, configureExim, startDaemons, skipReinjection,
-		provideSPF, provideDMARC, configurePostfix, guardDoor, retireChecks, clearUp, replaceSigner, setAliases, withdrawKeys, recordKeys,
+		provideSPF, provideDMARC, configurePostfix, listenHere, guardDoor, retireChecks, clearUp, replaceSigner, setAliases, withdrawKeys, recordKeys,
 	}
 }
 

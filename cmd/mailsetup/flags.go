@@ -51,6 +51,7 @@ func answerFlags() []cli.Flag {
 		list("ruf", "mailto: `URI` for reports on single messages; repeat for more"),
 		text("notify", "`ADDRESS` that is mailed records to publish later and why a rotation failed (default: nobody)"),
 		text("mta", "the `SERVER` that sends and signs: postfix or exim4 (default: exim4 where it is what is here, else postfix)"),
+		&cli.BoolFlag{Name: "send-only", Usage: "accept nothing from outside, and publish no MX; needs --root-alias"},
 		text("milter-default-action", "`ACTION` while the signer is down: tempfail (mail waits) or accept (it leaves unsigned) (default: tempfail)"),
 	}
 }
@@ -98,7 +99,7 @@ func answers(ctx *cli.Context) spec.Answers {
 	}
 	inboundAnswers(ctx, &a)
 	for flag, answer := range map[string]*string{
-		"dns-new-zone": &a.NewZone, "subdomains": &a.Subdomains, "spf-redirect": &a.SPFRedirect,
+		"dns-new-zone": &a.NewZone, "subdomains": &a.Subdomains, "spf-redirect": &a.SPFRedirect, "send-only": &a.SendOnly,
 	} {
 		if ctx.IsSet(flag) {
 			*answer = map[bool]string{true: "yes", false: "no"}[ctx.Bool(flag)]
@@ -119,7 +120,7 @@ func modeOptions(ctx *cli.Context) options {
 
 // domainFlags are the questions of init that are about a domain.
 func domainFlags() []cli.Flag {
-	host := []string{"domain", "hostname", "ip", "root-alias", "notify", "mta", "milter-default-action"}
+	host := []string{"domain", "hostname", "ip", "root-alias", "notify", "mta", "send-only", "milter-default-action"}
 	return slices.DeleteFunc(answerFlags(), func(f cli.Flag) bool { return slices.Contains(host, f.Names()[0]) })
 }
 

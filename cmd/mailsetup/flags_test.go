@@ -27,7 +27,7 @@ func TestAnswersAsFlags(t *testing.T) {
 	}
 	all.Inbound.SPF, all.Inbound.DMARC, all.Inbound.DNSBL = "mark", "off", []string{"a.example", "b.example"}
 	for _, word := range []string{"yes", "no"} {
-		all.NewZone, all.Subdomains, all.SPFRedirect = word, word, word
+		all.NewZone, all.Subdomains, all.SPFRedirect, all.SendOnly = word, word, word, word
 		var got spec.Answers
 		app := &cli.App{Flags: slices.Concat(answerFlags(), inboundFlags("inbound-"), consentFlags()), Action: func(ctx *cli.Context) error {
 			got = answers(ctx)

@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/propose"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 	"mailsetup/internal/wizard"
 )

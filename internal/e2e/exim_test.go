@@ -52,6 +52,9 @@ func eximLocal(t *testing.T, b *lab.Box, sink *lab.Sink) {
 	eximSigned(t, b, sink, "ann@lab.example", "lab.example")
 	nothingChanges(t, b, args...)
 	eximGoesBack(t, b, nil, was)
+
+	eximSet(t, b, "dc_eximconfig_configtype=internet")
+	sendOnly(t, b, sink)
 }
 
 // eximServer boots an internet site with exim4.

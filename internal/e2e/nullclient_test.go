@@ -41,12 +41,43 @@ systemctl restart postfix`)
 		product(t, b, 0, "rollback", "--yes")
 		unchanged(t, withoutLedger(was), withoutLedger(look(t, b)))
 
+		b.Write(t, "/etc/postfix/master.cf", master, 0o644)
+		b.Sh(t, "postconf -e inet_interfaces=all; systemctl restart postfix")
+		sendOnly(t, b, sink)
+
 		b.Write(t, "/etc/postfix/master.cf", master+"submission inet n - y - - smtpd\n  -o smtpd_milters=inet:127.0.0.1:8891\n", 0o644)
 		b.Write(t, "/etc/opendkim.conf", handMadeSigner, 0o640)
 		b.Sh(t, "postconf -e inet_interfaces=all; systemctl restart opendkim postfix")
 		listens(t, b, "8891", "587")
 		endpointMoves(t, b, sink)
 	})
+}
+
+// sendOnly: a server that listened to everybody listens to itself alone. Root's mail, and so
+// that of cron, leaves signed for whoever reads it; a rollback gives back what was.
+func sendOnly(t *testing.T, b *lab.Box, sink *lab.Sink) {
+	t.Helper()
+	_, said := product(t, b, 2, exampleArgs("--yes", "--send-only")...)
+	says(t, said, "--root-alias")
+	const outside = `ss -tlnH 'sport = 25' | awk '{ print $4 }' | grep -v '^127\.0\.0\.1:\|^\[::1\]:' || true`
+	before := b.Sh(t, outside)
+	if before == "" {
+		t.Fatal("it listens to nobody as it is")
+	}
+	out, _ := product(t, b, 0, exampleArgs("--yes", "--send-only", "--root-alias", "bob@remote.example")...)
+	says(t, strings.Join(strings.Fields(out), " "), "nothing is accepted from outside: this server only sends")
+	saysNot(t, out, " MX ")
+	if now := b.Sh(t, outside); now != "" {
+		t.Errorf("it listens on\n%s", now)
+	}
+	n := sink.Count()
+	b.Sh(t, "printf 'Subject: cron\n\nhello\n' | /usr/sbin/sendmail -i root")
+	signed(t, b, sink.Wait(t, n+1, time.Minute)[n].Data)
+	nothingChanges(t, b, exampleArgs("--yes", "--send-only")...)
+	product(t, b, 0, "rollback", "--yes")
+	if now := b.Sh(t, outside); now != before {
+		t.Errorf("after the rollback it listens on\n%s\nbefore on\n%s", now, before)
+	}
 }
 
 // endpointMoves: a service's own entry for OpenDKIM goes where OpenDKIM goes.

@@ -47,6 +47,7 @@ func Flags(a spec.Answers) []string {
 	add("--rua", a.RUA...)
 	add("--ruf", a.RUF...)
 	add("--mta", a.MTA)
+	yes("--send-only", a.SendOnly)
 	add("--milter-default-action", a.MilterDefaultAction)
 	add("--existing-records", a.ExistingRecords)
 	add("--service-milters", a.ServiceMilters)

@@ -148,6 +148,8 @@ func (b *Basis) unusableZone(domain string) (state.Zone, bool) {
 func (b *Basis) receive(domain, host string, addresses []string) wizard.Proposal {
 	mx := b.exchangers(domain)
 	switch {
+	case b.Spec != nil && b.Spec.Host.SendOnly:
+		return wizard.Proposal{Value: "no", Why: "this server only sends"}
 	case len(mx) == 0 && b.refusesMail(domain) != "":
 		return wizard.Proposal{Value: "no", Why: b.refusesMail(domain)}
 	case len(mx) == 0 && (b.Facts.Live[domain].Asked || b.Facts.Serves(domain)):

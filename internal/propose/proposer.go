@@ -137,6 +137,9 @@ func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 	if p.InboundOnly {
 		d.Scope = step.HostOnly()
 	}
+	if a.SendOnly == "yes" {
+		a.Receive = cmp.Or(a.Receive, "no")
+	}
 	first := lookupSpec(a, p.Spec)
 	if err := d.gather(ctx, first); err != nil {
 		return Result{}, err

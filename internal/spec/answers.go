@@ -36,6 +36,7 @@ type Answers struct {
 
 	MilterDefaultAction string // --milter-default-action
 	MTA                 string // --mta
+	SendOnly            string // --send-only: yes or no
 
 	Inbound inbound.Answers // of mailsetup inbound, and --inbound-spf and so on of init
 
@@ -65,6 +66,7 @@ func (a Answers) Missing(old *Spec) []string {
 	need("--domain", a.Domain != "" || host.Domain != "")
 	need("--hostname", a.Hostname != "" || host.Hostname != "")
 	need("--ip", len(a.Addresses) > 0 || len(host.Addresses) > 0)
+	need("--root-alias", a.RootAlias != "" || host.RootAlias != "" || a.SendOnly != "yes")
 	if yes, err := YesNo(a.NewZone); err == nil && yes {
 		known := old.domain(a.Domain)
 		need("--ns", len(a.NS) > 0 || known != nil && len(known.NS) > 0)

@@ -136,20 +136,15 @@ func (a Answers) host(f *findingList, h *Host) {
 	setField(f, "--hostname", a.Hostname, &h.Hostname, Hostname)
 	setList(f, "--ip", a.Addresses, &h.Addresses, Address)
 	setField(f, "--dns", a.DNS, &h.DNS, DNS)
-	if h.DNS == "" {
-		h.DNS = DNSManual
-	}
+	h.DNS = cmp.Or(h.DNS, DNSManual)
 	setField(f, "--mta", a.MTA, &h.MTA, MTA)
+	setField(f, "--send-only", a.SendOnly, &h.SendOnly, YesNo)
 	setOrEmpty(f, "--root-alias", a.RootAlias, &h.RootAlias, MailAddress)
 	setOrEmpty(f, "--notify", a.Notify, &h.Notify, MailAddress)
 	setField(f, "--milter-default-action", a.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
-	if h.MilterDefaultAction == "" {
-		h.MilterDefaultAction = DefaultAction
-	}
+	h.MilterDefaultAction = cmp.Or(h.MilterDefaultAction, DefaultAction)
 	setField(f, "--sign-bounces", a.SignBounces, &h.SignBounces, SignBounces)
-	if h.Drain == 0 {
-		h.Drain = DefaultDrain
-	}
+	h.Drain = cmp.Or(h.Drain, DefaultDrain)
 	setField(f, "--rfc2136-server", a.UpdateServer, &h.Update.Server, UpdateServer)
 	setField(f, "--rfc2136-key", a.UpdateKey, &h.Update.KeyFile, UpdateKey)
 	a.Inbound.Apply(&h.Inbound, f.add)

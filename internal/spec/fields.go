@@ -15,7 +15,7 @@ import (
 // for a set-up that was taken over or is beside ours, and for a zone with wildcards.
 func omittable(f tomltext.Field) bool {
 	switch f.Key {
-	case "mta", "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore", "block_lists":
+	case "mta", "send_only", "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore", "block_lists":
 		return f.Value == "[]" || f.Value == "false" || f.Value == `""`
 	}
 	return inbound.IsDefault(f)
@@ -35,6 +35,7 @@ func hostFields(h Host) []tomltext.Field {
 		field("", "domain", tomltext.Quote(h.Domain), "The domain whose key signs the mail of the host itself (cron, bounces)."),
 		field("", "dns", tomltext.Quote(string(h.DNS)), "How records get published: \"bind\" (this machine's), \"rfc2136\" or \"manual\"."),
 		field("", "mta", tomltext.Quote(h.MTA), "The mail server that signs: \"exim4\"; without this line Postfix, by OpenDKIM."),
+		field("", "send_only", strconv.FormatBool(h.SendOnly), "Whether the mail server listens to this machine alone: no domain is received."),
 		field("", "root_alias", tomltext.Quote(h.RootAlias), "Who reads the mail of root and postmaster; \"\" leaves /etc/aliases alone."),
 		field("", "milter_default_action", tomltext.Quote(h.MilterDefaultAction), "While the signer is down: \"tempfail\" delays mail, \"accept\" sends it unsigned."),
 		field("", "sign_bounces", tomltext.Quote(h.SignBounces), "Do bounces go through other milters to be signed: \"yes\", \"no\", \"\" (not asked)."),

@@ -42,6 +42,7 @@ type hostText struct {
 	Domain              string   `toml:"domain"`
 	DNS                 string   `toml:"dns"`
 	MTA                 string   `toml:"mta"`
+	SendOnly            bool     `toml:"send_only"`
 	RootAlias           string   `toml:"root_alias"`
 	MilterDefaultAction string   `toml:"milter_default_action"`
 	SignBounces         string   `toml:"sign_bounces"`
@@ -200,7 +201,7 @@ func parseHost(text []byte) (Host, Findings) {
 	if raw.Version != Version {
 		d.add("version", fmt.Sprintf("version %d is not known", raw.Version), fmt.Sprintf("write: version = %d", Version))
 	}
-	h := Host{Version: raw.Version}
+	h := Host{Version: raw.Version, SendOnly: raw.SendOnly}
 	setField(&d.findingList, "hostname", raw.Hostname, &h.Hostname, Hostname)
 	setList(&d.findingList, "addresses", raw.Addresses, &h.Addresses, Address)
 	setField(&d.findingList, "domain", raw.Domain, &h.Domain, DomainName)

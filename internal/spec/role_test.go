@@ -3,6 +3,7 @@ package spec_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"mailsetup/internal/spec"
 )
@@ -52,6 +53,29 @@ func TestRoles(t *testing.T) {
 	want := `lab.example: role "parked" cannot be that of a domain as which the host itself sends mail; hint: leave role out of /etc/mailsetup/domains.d/lab.example.toml`
 	if err == nil || err.Error() != want {
 		t.Errorf("the first domain: %v", err)
+	}
+}
+
+// A server that only sends receives no domain.
+func TestSendOnlyHost(t *testing.T) {
+	_, err := parseRoles("send_only = true\n", "receive = true\n")
+	want := "lab.example: receive: is true, and by send_only of the host nothing is received; hint: mailsetup init --domain lab.example --receive no, or --send-only=false\n" +
+		"shop.example: receive: is true, and by send_only of the host nothing is received; hint: mailsetup init --domain shop.example --receive no, or --send-only=false"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nwant\n%s", err, want)
+	}
+	a := spec.Answers{Domain: "lab.example", Hostname: "mail.lab.example", Addresses: []string{"192.0.2.10"}, SendOnly: "yes"}
+	if missing := a.Missing(nil); strings.Join(missing, " ") != "--root-alias" {
+		t.Errorf("missing %v", missing)
+	}
+	a.RootAlias = "ops@elsewhere.example"
+	s, findings := a.Spec(nil, time.Now())
+	if err := findings.Err(); err != nil || !s.Host.SendOnly || len(a.Missing(&s)) > 0 {
+		t.Errorf("%v %+v", err, s.Host)
+	}
+	again, _ := spec.Answers{SendOnly: "no"}.Spec(&s, time.Now())
+	if again.Host.SendOnly {
+		t.Error("it cannot be taken back")
 	}
 }
 

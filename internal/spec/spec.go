@@ -30,6 +30,7 @@ type Host struct {
 	Domain    string       // domain: the primary domain, the d= of the host's own mail
 	DNS       DNSMode      // dns: bind or manual
 	MTA       string       // mta: the mail server, Exim or "" for Postfix
+	SendOnly  bool         // send_only: the mail server listens to this machine alone
 	RootAlias string       // root_alias: where root's and postmaster's mail and reports go, "" to leave aliases alone
 	// MilterDefaultAction is what Postfix does while our milter does not
 	// answer, postconf(5) milter_default_action: tempfail or accept.

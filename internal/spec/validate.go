@@ -46,6 +46,9 @@ func (s Spec) validateDomain(f *findingList, i int) {
 	if (d.Name == s.Host.Domain || d.Name == s.Host.Hostname) && !d.Sends() {
 		f.add(d.Name+": role", fmt.Sprintf("%q cannot be that of a domain as which the host itself sends mail", d.Role), "leave role out of "+string(DomainFile(d.Name)))
 	}
+	if d.Receive && s.Host.SendOnly {
+		f.add(d.Name+": receive", "is true, and by send_only of the host nothing is received", "mailsetup init --domain "+d.Name+" --receive no, or --send-only=false")
+	}
 	if d.NewZone && s.DNSOf(d) != DNSBind {
 		f.add(d.Name+": new_zone", "needs dns bind", "keep dns bind, or set new_zone = false in "+string(DomainFile(d.Name)))
 	}

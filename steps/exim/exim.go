@@ -87,11 +87,7 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 			Path: eximconf.DebconfFile, Set: []state.Setting{{Name: "dc_eximconfig_configtype", Value: "internet"}}, Reason: "mail leaves this machine; until now it was delivered here alone",
 		})
 	}
-	unit := state.Unit{Name: eximconf.Unit, Action: state.Reload, Why: "it has its configuration made anew", Probes: []state.Probe{{Kind: state.ProbeActive, Unit: eximconf.Unit}}}
-	if !in.Facts.Daemons[eximconf.Unit].Running {
-		unit.Action = state.Start
-	}
-	valid := validator(e)
+	unit, valid := Reading(in)
 	stage.Units, stage.Validators = []state.Unit{unit}, []state.Validator{valid}
 	stage.Only = func(changes func(state.Path) bool) ([]state.Unit, []state.Validator) {
 		if !changes(settings) && !changes(eximconf.SmarthostFile) && !changes(eximconf.DebconfFile) {
@@ -100,6 +96,20 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 		return []state.Unit{unit}, []state.Validator{valid}
 	}
 	return stage, notes(in), nil
+}
+
+// Reading returns what has exim4 read files of its configuration that change, and what
+// accepts them before.
+func Reading(in step.Input) (state.Unit, state.Validator) {
+	unit := state.Unit{Name: eximconf.Unit, Action: state.Reload, Why: "it has its configuration made anew", Probes: []state.Probe{{Kind: state.ProbeActive, Unit: eximconf.Unit}}}
+	if !in.Facts.Daemons[eximconf.Unit].Running {
+		unit.Action = state.Start
+	}
+	e := in.Facts.Exim
+	if e == nil {
+		e = &state.Exim{} // as it will be installed
+	}
+	return unit, validator(e)
 }
 
 // validator has Debian's program make the configuration in the scratch tree, and Exim

@@ -26,7 +26,7 @@ func TestTheStepsOfExim(t *testing.T) {
 	for _, s := range want.Stages {
 		names = append(names, s.Name)
 	}
-	if d := cmp.Diff([]string{"Packages", "Settings", "Keys", "DNS", "Exim", "Daemons", "Aliases", "OldKeys", "Ledger"}, names); d != "" {
+	if d := cmp.Diff([]string{"Packages", "Settings", "Keys", "DNS", "Exim", "Daemons", "SendOnly", "Aliases", "OldKeys", "Ledger"}, names); d != "" {
 		t.Error(d)
 	}
 	if p := steptest.Stage(t, want, "Packages").Packages; len(p) > 0 {
