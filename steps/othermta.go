@@ -6,16 +6,24 @@ import (
 	"strconv"
 	"strings"
 
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/postfix"
 	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
 
-// replaceQuestion asks before Postfix replaces another mail server.
-func replaceQuestion(f state.Facts) []state.Question {
-	o := f.OtherMTA
-	if o == nil || f.Installed["postfix"] {
+// replaceQuestion asks before one mail server replaces another.
+func replaceQuestion(in step.Input) []state.Question {
+	f, o := in.Facts, in.Facts.OtherMTA
+	exim := in.Spec.Host.MTA == spec.Exim
+	switch {
+	case exim && f.Installed["postfix"]:
+		return []state.Question{{
+			ID: "mta postfix", Kind: state.AskMTA, Subject: "postfix",
+			Text: "postfix is this machine's mail server. What waits in its queue (postqueue -p) would stay behind undelivered. Installing exim4 removes it.",
+		}}
+	case o == nil, f.Installed["postfix"], exim && strings.HasPrefix(o.Package, "exim4"):
 		return nil
 	}
 	queue := "How many messages wait in its queue could not be found out. "
@@ -28,12 +36,12 @@ func replaceQuestion(f state.Facts) []state.Question {
 		queue = countMessages(o.Queue, "waits", "wait") + " in its queue and would stay behind undelivered. "
 	}
 	stays := ""
-	if strings.HasPrefix(o.Package, "exim4") {
+	if strings.HasPrefix(o.Package, "exim4") && in.Spec.Host.MTA == "" && in.Keys.Copies == nil {
 		stays = "With --mta exim4 it stays, and signs itself. "
 	}
 	return []state.Question{{
 		ID: "mta " + o.Package, Kind: state.AskMTA, Subject: o.Package,
-		Text: fmt.Sprintf("%s is this machine's mail server. %s%sInstalling Postfix removes it.", o.Package, stays, queue),
+		Text: fmt.Sprintf("%s is this machine's mail server. %s%sInstalling %s removes it.", o.Package, stays, queue, map[bool]string{true: "exim4", false: "Postfix"}[exim]),
 	}}
 }
 
@@ -169,4 +177,22 @@ func otherMailname(in step.Input) []state.Note {
 		Text: fmt.Sprintf("/etc/mailname says %s; the package postfix writes %s there, which is what follows the @ in mail from root and from programs",
 			was, signer.Mailname(in)),
 	}}
+}
+
+// replacedPostfix returns notes on what Postfix did, and an exim4 that is installed in its
+// place does not.
+func replacedPostfix(f state.Facts) []state.Note {
+	if !f.Installed["postfix"] || f.Postfix == nil {
+		return nil
+	}
+	notes := []state.Note{{
+		Topic: "opendkim", Text: "OpenDKIM stays, and nobody asks it any more", Action: "systemctl disable --now opendkim, once you are sure",
+	}}
+	if relay := f.Postfix.Value["relayhost"]; relay != "" {
+		notes = append(notes, state.Note{
+			Topic: "relayhost", Text: fmt.Sprintf("Postfix hands all mail to %s; exim4 delivers it itself, from this machine's own addresses, unless you say so", relay),
+			Action: "dpkg-reconfigure exim4-config, and choose the smarthost and a split configuration; then mailsetup init",
+		})
+	}
+	return notes
 }

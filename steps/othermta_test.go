@@ -70,6 +70,36 @@ func TestReplacingAMailServerNeedsAConsent(t *testing.T) {
 	}
 }
 
+// exim4 removes Postfix, or whatever else is here, and is asked about as Postfix is.
+func TestEximReplacesAMailServerOnConsent(t *testing.T) {
+	over := steptest.Exim(false)
+	over.Facts = steptest.Two("mail.lab.example", "shop.example").Facts
+	over.Facts.Postfix.Value["relayhost"] = "[smart.example]"
+	got := questionsOf(t, over, state.AskMTA)
+	const want = "postfix is this machine's mail server. What waits in its queue (postqueue -p) would stay behind undelivered. Installing exim4 removes it."
+	if len(got) != 1 || got[0].Text != want || got[0].Declined != "" {
+		t.Errorf("got %+v\nwant %q", got, want)
+	}
+	packages := steptest.Stage(t, steptest.Build(t, over), "Packages").Packages
+	if len(packages) != 1 || packages[0].Name != "exim4-daemon-light" || packages[0].Why != "sends, signs and receives mail in the place of postfix" {
+		t.Errorf("packages %+v", packages)
+	}
+	for _, topic := range []string{"opendkim", "relayhost"} {
+		if notes := noteOn(over, topic); len(notes) != 1 {
+			t.Errorf("of %s: %+v", topic, notes)
+		}
+	}
+	other := steptest.Exim(false)
+	other.Facts.Exim, other.Facts.Installed = nil, map[string]bool{"bind9": true}
+	other.Facts.OtherMTA = &state.OtherMTA{Package: "sendmail-bin", Counted: true, Spool: "/var/spool/mqueue"}
+	if got := questionsOf(t, other, state.AskMTA); len(got) != 1 || got[0].Text != "sendmail-bin is this machine's mail server. Its queue is empty. Installing exim4 removes it." {
+		t.Errorf("of sendmail: %+v", got)
+	}
+	if got := questionsOf(t, steptest.Exim(false), state.AskMTA); len(got) != 0 {
+		t.Errorf("of an exim4 that stays: %+v", got)
+	}
+}
+
 func noteOn(in step.Input, topic string) []state.Note {
 	want, err := steps.Build(steps.All(), in)
 	if err != nil {

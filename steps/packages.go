@@ -12,19 +12,19 @@ import (
 func Packages(in step.Input) (state.Stage, []state.Note, error) {
 	stage := state.Stage{Checkpoint: true}
 	for _, p := range missingPackages(in) {
-		if (p.Name == "postfix" || p.Name == "exim4-daemon-light") && in.Facts.OtherMTA != nil {
+		if p.Name == "exim4-daemon-light" && in.Facts.Installed["postfix"] {
+			p.Why += " in the place of postfix"
+		} else if (p.Name == "postfix" || p.Name == "exim4-daemon-light") && in.Facts.OtherMTA != nil {
 			p.Why += " in the place of " + in.Facts.OtherMTA.Package
 		}
 		if !in.Facts.Installed[p.Name] {
 			stage.Packages = append(stage.Packages, p)
 		}
 	}
-	questions := otherRelease(in.Facts.Release)
+	stage.Questions = in.Unanswered(append(otherRelease(in.Facts.Release), replaceQuestion(in)...)...)
 	if in.Spec.Host.MTA == spec.Exim {
-		stage.Questions = in.Unanswered(questions...)
-		return stage, nil, nil
+		return stage, replacedPostfix(in.Facts), nil
 	}
-	stage.Questions = in.Unanswered(append(questions, replaceQuestion(in.Facts)...)...)
 	return stage, replacedMTA(in), nil
 }
 

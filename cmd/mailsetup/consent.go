@@ -19,7 +19,7 @@ func consentFlags() []cli.Flag {
 		&cli.StringFlag{Name: "sign-bounces", Usage: "`ANSWER`, yes or no: let other milters see bounces, so that they get signed"},
 		&cli.StringFlag{Name: "other-signer", Usage: "`ANSWER`, replace or keep: a milter or filter that signs your mail already"},
 		&cli.BoolFlag{Name: "replace-checks", Usage: "change what policyd-spf or OpenDMARC was set up to do with incoming mail"},
-		&cli.BoolFlag{Name: "replace-mta", Usage: "let Postfix replace another mail server (without --mta: also an exim4 that is here)"},
+		&cli.BoolFlag{Name: "replace-mta", Usage: "let the mail server of --mta replace another one (without --mta: Postfix an exim4 that is here)"},
 		removeMissingFlag(),
 		&cli.BoolFlag{Name: "any-release", Usage: "go on where the system is neither Debian 12 nor 13"},
 	}

@@ -120,8 +120,7 @@ func modeOptions(ctx *cli.Context) options {
 
 // domainFlags are the questions of init that are about a domain.
 func domainFlags() []cli.Flag {
-	host := []string{"domain", "hostname", "ip", "root-alias", "notify", "mta", "send-only", "milter-default-action"}
-	return slices.DeleteFunc(answerFlags(), func(f cli.Flag) bool { return slices.Contains(host, f.Names()[0]) })
+	return except(answerFlags(), "domain", "hostname", "ip", "root-alias", "notify", "mta", "send-only", "milter-default-action")
 }
 
 func only(flags []cli.Flag, names ...string) []cli.Flag {

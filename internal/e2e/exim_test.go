@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"maps"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -24,13 +25,13 @@ const (
 func TestExim(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b := eximServer(t, release)
+		eximLocal(t, b, b.Sink(t))
 		for i, split := range []string{eximUnsplit, eximSplit} {
 			if lab.TakesTurn(i, release) {
 				eximLife(t, b, b.Sink(t), split)
 			}
 		}
 		eximSmarthost(t, b, b.Sink(t))
-		eximLocal(t, b, b.Sink(t))
 	})
 }
 
@@ -55,6 +56,28 @@ func eximLocal(t *testing.T, b *lab.Box, sink *lab.Sink) {
 
 	eximSet(t, b, "dc_eximconfig_configtype=internet")
 	sendOnly(t, b, sink)
+	eximByHand(t, b, sink)
+}
+
+// eximByHand: keys with which somebody had exim4 sign by macros go on signing.
+func eximByHand(t *testing.T, b *lab.Box, sink *lab.Sink) {
+	t.Helper()
+	b.Sh(t, `openssl genrsa -out /etc/exim4/hand.key 2048 2>/dev/null && chown root:Debian-exim /etc/exim4/hand.key && chmod 640 /etc/exim4/hand.key
+printf '%s\n' 'DKIM_CANON = relaxed' 'DKIM_DOMAIN = lab.example' 'DKIM_SELECTOR = byhand' 'DKIM_PRIVATE_KEY = CONFDIR/hand.key' >/etc/exim4/exim4.conf.localmacros
+systemctl restart exim4`)
+	was := eximLook(t, b)
+	out, _ := product(t, b, 0, initArgs("--ttl", "60")...)
+	says(t, strings.Join(strings.Fields(out), " "), "lab.example signs mail of @lab.example with selector byhand", "no signature changes", "(exim4 gets a copy)")
+	if msg := eximSigned(t, b, sink, "ann@lab.example", "lab.example"); !bytes.Contains(msg, []byte("s=byhand")) {
+		t.Errorf("another selector:\n%s", msg)
+	}
+	nothingChanges(t, b, initArgs("--ttl", "60")...)
+	eximGoesBack(t, b, nil, was)
+
+	b.Sh(t, "sed -i 's/^DKIM_SELECTOR.*/DKIM_SELECTOR = ${lookup{x}lsearch{\\/etc\\/exim4\\/t}}/' /etc/exim4/exim4.conf.localmacros")
+	_, said := product(t, b, 2, initArgs()...)
+	says(t, strings.Join(strings.Fields(said), " "), "in /etc/exim4/exim4.conf.localmacros:3", "mailsetup init --mta postfix --replace-mta")
+	b.Sh(t, "rm /etc/exim4/exim4.conf.localmacros")
 }
 
 // eximServer boots an internet site with exim4.
@@ -234,4 +257,42 @@ func eximSmarthost(t *testing.T, b *lab.Box, sink *lab.Sink) {
 	eximSigned(t, b, sink, "ann@lab.example", "lab.example")
 	nothingChanges(t, b, args...)
 	eximGoesBack(t, b, sink, was)
+}
+
+var selectorTag = regexp.MustCompile(`[;\s]s=([^;\s]+);`)
+
+// TestMailServersChangePlaces: exim4 takes the place of the Postfix that mailsetup set up, and
+// Postfix that of exim4 again: the same keys sign, and no record changes.
+func TestMailServersChangePlaces(t *testing.T) {
+	each(t, func(t *testing.T, release string) {
+		b, sink := signing(t, release)
+		signer := func() string {
+			msg := eximSigned(t, b, sink, "ann@lab.example", "lab.example")
+			return string(selectorTag.FindSubmatch(msg)[1])
+		}
+		was, zone := signer(), b.Sh(t, "cat /etc/bind/mailsetup/*")
+		to := func(mta, from, announces string) {
+			args := initArgs("--ttl", "60", "--mta", mta)
+			_, said := product(t, b, 2, args...)
+			says(t, strings.Join(strings.Fields(said), " "), from+" is this machine's mail server.", "hint: --replace-mta allows it")
+			out, _ := product(t, b, 0, append(args, "--replace-mta")...)
+			says(t, strings.Join(strings.Fields(out), " "), announces, "private keys go on signing")
+			if now := signer(); now != was {
+				t.Errorf("%s signs with %q, not %q", mta, now, was)
+			}
+			if now := b.Sh(t, "cat /etc/bind/mailsetup/*"); now != zone {
+				t.Errorf("records are now\n%s", now)
+			}
+			nothingChanges(t, b, args...)
+		}
+		to("exim4", "postfix", "/etc/exim4/dkim/lab.example/"+was+".private")
+		if got := b.Sh(t, "stat -c '%U %a' /etc/exim4/dkim/lab.example/*.private"); got != "Debian-exim 600\n" {
+			t.Errorf("the key: %s", got)
+		}
+		product(t, b, 0, "add-domain", "--yes", "--ttl", "60", "shop.lab.example")
+		eximSigned(t, b, sink, "ann@shop.lab.example", "shop.lab.example")
+		zone = b.Sh(t, "cat /etc/bind/mailsetup/*")
+		to("postfix", "exim4-daemon-light", "/etc/dkimkeys/shop.lab.example/")
+		eximSigned(t, b, sink, "ann@shop.lab.example", "shop.lab.example")
+	})
 }

@@ -110,6 +110,16 @@ func BlockLines(text, name string) (lines, around string, found bool) {
 	return strings.Join(all[1:len(all)-1], ""), cut(text, start, end), true
 }
 
+// BlankBlock returns a text in which the lines of a block of ours are empty: every other line
+// keeps its number.
+func BlankBlock(text, name string) string {
+	start, end, err := findLines(text, name)
+	if err != nil || start < 0 {
+		return text
+	}
+	return text[:start] + strings.Repeat("\n", strings.Count(text[start:end], "\n")) + text[end:]
+}
+
 func findLines(text, name string) (start, end int, err error) {
 	begin, finish := blockMarks(name)
 	start = -1

@@ -32,6 +32,8 @@ func Evaluate(e state.Edit, current []byte) (out []byte, handled bool, err error
 		out = []byte(text)
 	case state.EximEdit:
 		out = []byte(eximconf.Set(string(current), e.Settings()))
+	case state.EximHandEdit:
+		out, err = eximHand(string(current))
 	case state.BlockEdit:
 		out, err = Block(e, current)
 	case state.RestrictionEdit:
@@ -55,6 +57,18 @@ func restriction(e state.RestrictionEdit, text string) (out []byte, err error) {
 		text, err = restrictions.InsertOption(text, e.Service, e.Parameter, e.Index, e.Element)
 	}
 	return []byte(text), err
+}
+
+// eximHand makes comments of what an administrator has written about DKIM around our block.
+func eximHand(text string) ([]byte, error) {
+	start, end, err := findLines(text, eximconf.BlockName)
+	if err != nil {
+		return nil, err
+	}
+	if start < 0 {
+		return []byte(eximconf.CommentOut(text)), nil
+	}
+	return []byte(eximconf.CommentOut(text[:start]) + text[start:end] + eximconf.CommentOut(text[end:])), nil
 }
 
 // checkPlain refuses text that could end a quoted string or a line.

@@ -56,7 +56,7 @@ func (m *maker) edit(sc *StageChanges, e state.Edit) error {
 // canCreate reports whether the edit creates a missing file.
 func (m *maker) canCreate(e state.Edit) bool {
 	switch e := e.(type) {
-	case state.PostfixEdit, state.MasterEdit, state.UnitEdit, state.RestrictionEdit, state.EximEdit:
+	case state.PostfixEdit, state.MasterEdit, state.UnitEdit, state.RestrictionEdit, state.EximEdit, state.EximHandEdit:
 		return false // an empty main.cf is no configuration of Postfix
 	case state.BlockEdit:
 		if !e.Create {

@@ -140,7 +140,7 @@ func TestEachKindOfQuestionCanBeAnswered(t *testing.T) {
 		state.AskRemoval:  {"--remove-missing", "", "the end of lab.example", "Stop signing its mail?", "Leave it as it is, and go on?"},
 		state.AskBounces:  {"--sign-bounces yes", "--sign-bounces no", "bounces and your other milters", "Sign bounces, too?", "Leave it as it is, and go on?"},
 		state.AskRelease:  {"--any-release", "", "the release of this system", "Go on all the same?", "Leave it as it is, and go on?"},
-		state.AskMTA:      {"--replace-mta", "", "this machine's mail server", "Let Postfix take its place?", "Leave it as it is, and go on?"},
+		state.AskMTA:      {"--replace-mta", "", "this machine's mail server", "Replace it?", "Leave it as it is, and go on?"},
 		state.AskWildcard: {"--wildcard-records copy", "--wildcard-records drop", "names of lab.example and a wildcard of the zone", "Publish copies?", "Go on without?"},
 		state.AskSigner:   {"--other-signer replace", "--other-signer keep", "another signer", "Sign here, and no longer there?", "Leave it as it is, and go on?"},
 	} {

@@ -86,7 +86,7 @@ var prompts = map[state.QuestionKind]string{
 	state.AskRemoval:  "Stop signing its mail?",
 	state.AskBounces:  "Sign bounces, too?",
 	state.AskRelease:  "Go on all the same?",
-	state.AskMTA:      "Let Postfix take its place?",
+	state.AskMTA:      "Replace it?",
 	state.AskWildcard: "Publish copies?",
 	state.AskSigner:   "Sign here, and no longer there?",
 	state.AskChecks:   "Change this setting?",

@@ -56,6 +56,14 @@ func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
 	return p
 }
 
+// hostMTA returns the mail server of earlier runs, "" for Postfix.
+func (b *Basis) hostMTA() string {
+	if b.Spec == nil {
+		return ""
+	}
+	return b.Spec.Host.MTA
+}
+
 // mta proposes the exim4 that is this machine's mail server, and nothing where no other
 // than Postfix comes into question. An OpenDKIM that is here works for Postfix alone.
 func (b *Basis) mta() wizard.Proposal {
@@ -243,7 +251,11 @@ func (b *Basis) eximFindings() []string {
 		return []string{"exim4 will be installed, and signs what it sends"}
 	}
 	layout := map[bool]string{true: "split", false: "not split"}[e.Split]
-	return []string{fmt.Sprintf("exim4 %s is installed (%s, %s); signing is added to its settings", e.Version, e.Type, layout)}
+	found := []string{fmt.Sprintf("exim4 %s is installed (%s, %s); signing is added to its settings", e.Version, e.Type, layout)}
+	if b.Adopted != nil {
+		found = append(found, "exim4 signs for "+strings.Join(firstOf(b.Adopted.Names(), 3), ", ")+": taken over as it is, keys and all")
+	}
+	return found
 }
 
 // inPlaceOf names the mail server that Postfix replaces.

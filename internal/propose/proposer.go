@@ -195,11 +195,15 @@ func (d *draft) noteAdopted() {
 // adopt looks for an OpenDKIM to take over, and looks up its domains. It completes the
 // answers from that.
 func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error) {
-	if d.Root != "" || d.ReplaceForeign || a.MTA == spec.Exim || d.Spec != nil && d.Spec.Host.MTA == spec.Exim {
+	if d.Root != "" || d.ReplaceForeign {
 		return a, nil
 	}
 	var err error
-	d.Adopted, err = adopt.Detect(d.Files, d.Facts, adopt.Options{Hashes: d.Server.Hashes, Unprivileged: d.Unprivileged, Now: d.Now})
+	if exim := cmp.Or(a.MTA, d.basis().mta().Value, d.basis().hostMTA()); exim == spec.Exim {
+		d.Adopted, err = adopt.DetectExim(d.Files, d.Facts.Exim, d.Now)
+	} else {
+		d.Adopted, err = adopt.Detect(d.Files, d.Facts, adopt.Options{Hashes: d.Server.Hashes, Unprivileged: d.Unprivileged, Now: d.Now})
+	}
 	if err != nil || d.Adopted == nil {
 		return a, err
 	}

@@ -49,6 +49,9 @@ type Draft struct {
 // newDraft gathers the input of the steps. Keys to be made are placeholders until the
 // plan is confirmed.
 func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
+	if err := moveKeys(p, &r); err != nil {
+		return nil, err
+	}
 	files, err := specFiles(p, r, r.Want)
 	if err != nil {
 		return nil, err
@@ -74,6 +77,23 @@ func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
 	p.addFirstKeys(ctx, d)
 	dkimkeys.AddPairs(&d.Input, d.pairs)
 	return d, p.readFacts(ctx, d)
+}
+
+// moveKeys has a mail server that takes the place of the other one sign with the same keys.
+func moveKeys(p *Provisioner, r *Request) error {
+	if !r.Scope.WholeHost() || r.Scope.IsHostOnly() || r.KeysOnly || p.isDirectory() {
+		return nil
+	}
+	ledger, copies, err := dkimkeys.Move(p.Machine.Sys, r.Want.Host, r.Keys.Ledger)
+	if err != nil || ledger == nil {
+		return err
+	}
+	r.Keys.Ledger, r.Keys.Copies = ledger, copies
+	r.Notes = append(slices.Clone(r.Notes), state.Note{
+		Topic: "keys", Informational: true,
+		Text: fmt.Sprintf("the same private keys go on signing, from %s; their files of before stay, for a way back", signer.KeyFileOf(r.Want.Host, "DOMAIN", "SELECTOR")),
+	})
+	return nil
 }
 
 // specFiles returns the texts of the TOML files of a spec.

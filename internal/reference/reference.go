@@ -67,7 +67,7 @@ func Host() []Key {
 		},
 		{
 			Name: "mta", Kind: Text, Words: []string{"postfix", "exim4", ""}, Default: `""`, Example: `"exim4"`,
-			Meaning: "The mail server that sends: Postfix, for which OpenDKIM signs (also where it is empty), or exim4, which signs itself. One that is set up is not exchanged for the other.",
+			Meaning: "The mail server that sends: Postfix, for which OpenDKIM signs (also where it is empty), or exim4, which signs itself. mailsetup init --replace-mta exchanges one that is set up for the other.",
 		},
 		{Name: "send_only", Kind: Flag, Default: "false", Example: "true", Meaning: "Whether the mail server listens to this machine alone, as on one that only sends notices. No domain is received then."},
 		{Name: "root_alias", Kind: Text, Unit: address, Default: `""`, Example: `"ann@example.org"`, Meaning: "Who reads the mail of root and postmaster. Empty leaves /etc/aliases as it is."},

@@ -192,6 +192,22 @@ func (e EximEdit) Settings() []string {
 	return lines
 }
 
+// EximHandEdit makes comments of the lines with which an administrator has set up DKIM for
+// exim4. Lines of ours, and every other one, stay.
+type EximHandEdit struct {
+	Path   Path
+	Reason string
+}
+
+// Target implements Edit.
+func (e EximHandEdit) Target() Path { return e.Path }
+
+// Why implements Edit.
+func (e EximHandEdit) Why() string { return e.Reason }
+
+// Settings implements Edit.
+func (e EximHandEdit) Settings() []string { return nil }
+
 // UnitEdit takes assignments out of a drop-in of a unit (systemd.unit(5)).
 // Every other line stays.
 type UnitEdit struct {

@@ -11,11 +11,26 @@ type Exim struct {
 	Whole Path
 	// Files are those of which the configuration is made.
 	Files []Path
-	// Signs are the places, file:line, at which an administrator has set up DKIM.
+	// Signs are the places, file:line, at which an administrator has set up DKIM, and Hand is
+	// what they say, nil if there are none or if it is not understood.
 	Signs []string
+	Hand  *EximDKIM
+	// Ignored has settings that Exim does not read, since the configuration is split; "" for none.
+	Ignored Path
 	// Local are the domains of dc_other_hostnames, whose mail Exim delivers here.
 	Local []string
 	// Interfaces is dc_local_interfaces, "" for all.
 	Interfaces string
 	SPF        bool // the daemon can check SPF: exim4-daemon-heavy
+}
+
+// EximDKIM is DKIM that an administrator has set up for exim4.
+type EximDKIM struct {
+	Domain   string // d= of all mail, "" for the domain in From
+	Selector string
+	// Where private keys are: one for all mail, or a table of lsearch, or the files of a
+	// directory that have the name of the domain and a suffix.
+	Key, Table, Directory Path
+	Suffix                string
+	At                    string // the place, file:line, of the private key
 }

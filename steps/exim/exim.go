@@ -69,6 +69,7 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	}
 	const why = "exim signs mail that leaves"
 	settings := eximconf.MacrosFile
+	stage.Edits = byHand(in)
 	if e.Split {
 		settings = eximconf.SplitFile
 		text := "# Written by mailsetup: DKIM. It is made anew by mailsetup init.\n" + strings.Join(macros(), "\n") + "\n"
@@ -80,7 +81,7 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 			stage.Remove = []state.Path{eximconf.SmarthostFile}
 		}
 	} else {
-		stage.Edits = []state.Edit{state.BlockEdit{Path: eximconf.MacrosFile, Name: eximconf.BlockName, Lines: macros(), Create: true, Stamp: true, Reason: why}}
+		stage.Edits = append(stage.Edits, state.BlockEdit{Path: eximconf.MacrosFile, Name: eximconf.BlockName, Lines: macros(), Create: true, Stamp: true, Reason: why})
 	}
 	if eximconf.IsLocal(e.Type) {
 		stage.Edits = append(stage.Edits, state.EximEdit{
@@ -89,8 +90,12 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	}
 	unit, valid := Reading(in)
 	stage.Units, stage.Validators = []state.Unit{unit}, []state.Validator{valid}
+	read := []state.Path{settings, eximconf.SmarthostFile}
+	for _, edit := range stage.Edits {
+		read = append(read, edit.Target())
+	}
 	stage.Only = func(changes func(state.Path) bool) ([]state.Unit, []state.Validator) {
-		if !changes(settings) && !changes(eximconf.SmarthostFile) && !changes(eximconf.DebconfFile) {
+		if !slices.ContainsFunc(read, changes) {
 			return nil, nil // exim reads the table for each message
 		}
 		return []state.Unit{unit}, []state.Validator{valid}

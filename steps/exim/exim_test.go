@@ -138,14 +138,13 @@ func TestRefusals(t *testing.T) {
 		says   string
 		hint   string
 	}{
-		{"Postfix", func(in *step.Input) { in.Facts.Installed["postfix"] = true }, "Postfix is this machine's mail server", "leave --mta out"},
 		{"a configuration of its own", func(in *step.Input) { in.Facts.Exim.Whole = "/etc/exim4/exim4.conf" }, "/etc/exim4/exim4.conf is in the place", "conf.d"},
 		{"a smarthost", func(in *step.Input) { in.Facts.Exim.Type = "smarthost" }, "remote_smtp_smarthost, which knows no DKIM", "dc_use_split_config='true'"},
 		{"a kind of site that nobody knows", func(in *step.Input) { in.Facts.Exim.Type = "internets" }, `dc_eximconfig_configtype is "internets"`, "internet site"},
 		{"DKIM by hand", func(in *step.Input) { in.Facts.Exim.Signs = []string{"/etc/exim4/exim4.conf.localmacros:3"} }, "by hand to sign, in /etc/exim4/exim4.conf.localmacros:3", "take it out"},
 		{"incoming mail", func(in *step.Input) { in.Spec.Host.Inbound.SPF = inbound.Mark }, "no exim4 of Debian knows DMARC", "exim4-daemon-heavy"},
 		{"an address", func(in *step.Input) { in.Spec.Domains[0].Also = []string{"ann@far.example"} }, "cannot sign for ann@far.example of lab.example", "domains.d"},
-		{"a key of OpenDKIM", func(in *step.Input) { in.Ledger["shop.example"][0].File = "/etc/dkimkeys/shop.example/s1.private" }, "shop.example is signed with a key of OpenDKIM", "--mta postfix"},
+		{"a key of OpenDKIM", func(in *step.Input) { in.Ledger["shop.example"][0].File = "/etc/dkimkeys/shop.example/s1.private" }, "shop.example is signed with a key of OpenDKIM", "mailsetup init"},
 	} {
 		in := site(false)
 		tt.change(&in)
@@ -216,5 +215,27 @@ func TestLocalDelivery(t *testing.T) {
 	var refused *step.Refusal
 	if !errors.As(err, &refused) || !slices.Equal(refused.Then, []string{"mailsetup init --mta postfix --replace-mta puts Postfix in its place"}) {
 		t.Errorf("%v %+v", err, refused)
+	}
+}
+
+// DKIM that was set up by hand gives way to ours once its keys are in the ledger.
+func TestTakenOver(t *testing.T) {
+	in := site(true)
+	in.Facts.Exim.Signs = []string{"/etc/exim4/conf.d/main/01_dkim:1", "/etc/exim4/conf.d/main/01_dkim:2", "/etc/exim4/conf.d/main/02_dkim:1"}
+	in.Facts.Exim.Hand = &state.EximDKIM{Domain: "lab.example", Selector: "s1", Key: "/etc/exim4/dkim.key"}
+	st := steptest.Stage(t, steptest.Build(t, in), "Exim")
+	var edits []string
+	for _, e := range st.Edits {
+		edits = append(edits, string(e.Target()))
+	}
+	if !slices.Equal(edits, []string{"/etc/exim4/conf.d/main/01_dkim", "/etc/exim4/conf.d/main/02_dkim"}) {
+		t.Errorf("edits %v", edits)
+	}
+	if units, _ := st.Only(func(p state.Path) bool { return p == "/etc/exim4/conf.d/main/02_dkim" }); len(units) != 1 {
+		t.Errorf("a reload: %v", units)
+	}
+	in.Facts.Exim.Hand.Selector = "another"
+	if _, _, err := exim.Configure(in); err == nil || !strings.Contains(err.Error(), "by hand to sign, in /etc/exim4/conf.d/main/01_dkim:1") {
+		t.Errorf("with a key that is not in the ledger: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/eximconf"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
@@ -19,12 +20,10 @@ func refusal(in step.Input) error {
 	}
 	for _, r := range signer.Rows(in) {
 		if signer.OwnerOf(state.Path(r.File)) != signer.EximOwner {
-			return step.Refuse("mailsetup init --mta postfix", "%s is signed with a key of OpenDKIM (%s), and mailsetup does not yet move keys to exim4", r.Domain, r.File)
+			return step.Refuse("mailsetup init", "%s is signed with a key of OpenDKIM (%s), and exim4 has no copy of it yet", r.Domain, r.File)
 		}
 	}
 	switch {
-	case in.Facts.Installed["postfix"]:
-		return step.Refuse("leave --mta out: Postfix signs by OpenDKIM", "Postfix is this machine's mail server, and mailsetup does not yet put exim4 in its place")
 	case e == nil: // it will be installed as an internet site
 		return nil
 	case e.Whole != "":
@@ -37,11 +36,38 @@ func refusal(in step.Input) error {
 	case e.Type != "internet" && !eximconf.IsLocal(e.Type) && !eximconf.IsSmarthost(e.Type):
 		return orPostfix("dpkg-reconfigure exim4-config, and choose the internet site",
 			"exim4 is configured in a way that mailsetup does not know (dc_eximconfig_configtype is %q)", e.Type)
-	case len(e.Signs) > 0:
+	case len(e.Signs) > 0 && !takenOver(in):
 		return orPostfix("take it out, then run the command again; the record of that key may stay",
-			"exim4 was set up by hand to sign, in %s, and mailsetup does not yet take that over", step.EnumerateUpTo(e.Signs, 3))
+			"exim4 was set up by hand to sign, in %s, in a way that mailsetup cannot take over", step.EnumerateUpTo(e.Signs, 3))
 	}
 	return nil
+}
+
+// takenOver reports whether the keys with which an administrator had exim4 sign are in the
+// ledger, under their selector.
+func takenOver(in step.Input) bool {
+	hand := in.Facts.Exim.Hand
+	return hand != nil && slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool {
+		k, ok := in.Ledger.Signing(d.Name)
+		return ok && k.Selector == hand.Selector && (hand.Domain == "" || hand.Domain == d.Name)
+	})
+}
+
+// byHand makes comments of what an administrator has written, in each file.
+func byHand(in step.Input) []state.Edit {
+	var edits []state.Edit
+	e := in.Facts.Exim
+	if e == nil || !takenOver(in) {
+		return nil
+	}
+	var files []string
+	for _, at := range e.Signs {
+		files = append(files, at[:strings.LastIndexByte(at, ':')])
+	}
+	for _, file := range slices.Compact(files) {
+		edits = append(edits, state.EximHandEdit{Path: state.Path(file), Reason: "mailsetup signs in the place of what was set up by hand, with the same keys"})
+	}
+	return edits
 }
 
 // orPostfix returns a refusal with what to do about it, or without exim4: it may be here as

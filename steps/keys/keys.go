@@ -42,16 +42,22 @@ func Create(in step.Input) (state.Stage, []state.Note, error) {
 			Why: "the private key; it never leaves this machine",
 		})
 	}
-	for i, file := range slices.Sorted(maps.Keys(in.Keys.Copies)) {
-		if i == 0 {
-			stage.Dirs = append(stage.Dirs, state.Dir{Path: file.Dir(), Mode: 0o700, Owner: signer.KeyOwner, Why: "keys that were taken over"})
+	made := map[state.Path]bool{}
+	for _, file := range slices.Sorted(maps.Keys(in.Keys.Copies)) {
+		if dir := file.Dir(); !made[dir] {
+			stage.Dirs = append(stage.Dirs, state.Dir{Path: dir, Mode: 0o700, Owner: signer.OwnerOf(file), Why: "keys that were taken over"})
+			made[dir] = true
 		}
 		stage.Files = append(stage.Files, state.File{
-			Path: file, Mode: 0o600, Owner: signer.KeyOwner, Content: in.Keys.Copies[file], Secret: true,
-			Why: "a copy of a key that is taken over, which opendkim could not use where it is; that file stays",
+			Path: file, Mode: 0o600, Owner: signer.OwnerOf(file), Content: in.Keys.Copies[file], Secret: true,
+			Why: "a copy of a key that is taken over, which the signer could not use where it is; that file stays",
 		})
 	}
-	for d := range in.Scope.Domains(in.Spec) {
+	domains := in.Scope.Domains(in.Spec)
+	if in.Keys.Copies != nil { // keys may move of domains of which nothing else has changed
+		domains = slices.Values(in.Spec.Domains)
+	}
+	for d := range domains {
 		keys, early := in.Keys.During[d.Name]
 		if !early {
 			keys = in.Ledger[d.Name]

@@ -43,7 +43,7 @@ func ReceptionNotes(in step.Input) []state.Note {
 			}
 			list := recipient.ListOf(is.Class)
 			kept[list] = append(kept[list], d.Name)
-		case !d.Receive && is.Unknown == "" && is.Class == state.ClassDefault && withoutMX(in, d.Name):
+		case !d.Receive && !in.Spec.Host.SendOnly && is.Unknown == "" && is.Class == state.ClassDefault && withoutMX(in, d.Name):
 			nowhere = append(nowhere, d.Name)
 		}
 	}

@@ -71,7 +71,7 @@ func Configure(in step.Input) (state.Stage, []state.Note, error) {
 	t := tablesOf(in)
 	for _, k := range t.keys {
 		if OwnerOf(state.Path(k.Path)) == EximOwner {
-			return state.Stage{}, nil, step.Refuse("mailsetup init --mta exim4", "%s is signed by exim4 (%s), and mailsetup does not yet move keys to OpenDKIM", k.Domain, k.Path)
+			return state.Stage{}, nil, step.Refuse("mailsetup init", "%s is signed by exim4 (%s), and OpenDKIM has no copy of that key yet", k.Domain, k.Path)
 		}
 	}
 	files, err := t.files(in, anybody == nil)

@@ -21,6 +21,12 @@ func (c *checker) signsByExim() bool { return c.s.SetUp && c.in.Spec.Host.MTA ==
 func (c *checker) exim(ctx context.Context, domains []subject.Domain) {
 	daemons{c}.units(ctx)
 	toSigner{c}.keys(domains)
+	if file := c.s.Facts.Exim.Ignored; file != "" {
+		c.add(finding.Finding{
+			ID: "live.stale", Severity: finding.Warning, Subject: string(file), Seen: "exim4 does not read it: the configuration is split",
+			Remedy: finding.Text(fmt.Sprintf("put what it says into a file below %s/main, and remove it; then:", eximconf.ConfDir)).Command("systemctl reload exim4"),
+		})
+	}
 	if !c.o.Wants("live.signed.sendmail") {
 		return
 	}

@@ -33,9 +33,13 @@ const (
 	takenAfter = 10 * time.Minute // pickup(8) looks once a minute
 )
 
-// Queue checks what waits in the queues of Postfix, and why, and what was refused.
+// Queue checks what waits in the queues of Postfix, and why, and what was refused; of exim4
+// what waits.
 func Queue(ctx context.Context, run system.Runner, s subject.Server, domains []subject.Domain) finding.Result {
-	if s.Facts.Postfix == nil {
+	switch {
+	case s.Facts.Postfix == nil && s.Facts.Exim != nil:
+		return eximQueue(ctx, run, s)
+	case s.Facts.Postfix == nil:
 		return finding.Result{}
 	}
 	r := queueOf(ctx, run, s, domains, "")

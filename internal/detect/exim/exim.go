@@ -52,7 +52,13 @@ func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts
 
 // readSigning looks for DKIM in the files that count, apart from ours.
 func readSigning(s source.Source, e *state.Exim) error {
+	var macros []eximconf.Macro
 	for _, p := range e.Files {
+		if p == eximconf.MacrosFile && e.Split {
+			if err := findIgnored(s, e); err != nil {
+				return err
+			}
+		}
 		split := strings.HasPrefix(string(p), string(eximconf.ConfDir)+"/")
 		if p == eximconf.DebconfFile || split != e.Split || p == eximconf.SplitFile || p == eximconf.SmarthostFile {
 			continue
@@ -61,9 +67,29 @@ func readSigning(s source.Source, e *state.Exim) error {
 		if err != nil {
 			return err
 		}
-		_, around, _ := edits.BlockLines(string(text), eximconf.BlockName)
-		for _, line := range eximconf.SigningLines(around) {
-			e.Signs = append(e.Signs, fmt.Sprintf("%s:%d", p, line))
+		for _, m := range eximconf.SigningMacros(edits.BlankBlock(string(text), eximconf.BlockName)) {
+			m.At = fmt.Sprintf("%s:%d", p, m.Line)
+			macros, e.Signs = append(macros, m), append(e.Signs, m.At)
+		}
+	}
+	if len(macros) > 0 {
+		var unknown string
+		if e.Hand, unknown = eximconf.ByHand(macros); e.Hand == nil {
+			e.Signs = slices.Insert(slices.DeleteFunc(e.Signs, func(at string) bool { return at == unknown }), 0, unknown)
+		}
+	}
+	return nil
+}
+
+// findIgnored looks for settings of an administrator where nobody reads them.
+func findIgnored(s source.Source, e *state.Exim) error {
+	text, err := source.Text(s, eximconf.MacrosFile)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(edits.BlankBlock(string(text), eximconf.BlockName)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			e.Ignored = eximconf.MacrosFile
 		}
 	}
 	return nil

@@ -1,0 +1,144 @@
+package adopt
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"mailsetup/internal/detect/signer"
+	"mailsetup/internal/detect/source"
+	"mailsetup/internal/eximconf"
+	"mailsetup/internal/hint"
+	"mailsetup/internal/keyring"
+	"mailsetup/internal/opendkim"
+	"mailsetup/internal/spec"
+	"mailsetup/internal/state"
+	"mailsetup/internal/system"
+	steps "mailsetup/steps/signer"
+)
+
+// DetectExim reads the DKIM that an administrator has set up for exim4, nil if there is none
+// or if it is not understood, which the steps refuse. exim4 gets copies of the keys: whatever
+// they were readable for stays readable.
+func DetectExim(files system.Reader, e *state.Exim, now time.Time) (*Setup, error) {
+	if e == nil || e.Hand == nil {
+		return nil, nil
+	}
+	paths, err := eximKeys(files, *e.Hand)
+	if err != nil {
+		return nil, err
+	}
+	t := &Setup{Keys: map[string]keyring.Key{}, Copies: map[state.Path][]byte{}}
+	for _, k := range paths {
+		if err := t.addEximKey(files, *e.Hand, k, now); err != nil {
+			return nil, err
+		}
+	}
+	if len(t.Domains) == 0 {
+		return nil, hint.NewUsage("take it out, then run the command again", "%s: exim4 finds no private key there: nothing is signed", e.Hand.At)
+	}
+	t.Notes = t.summary(func(k keyring.Key) string { return fmt.Sprintf("%s (exim4 gets a copy)", t.fileOf(k)) })
+	if e.Hand.Domain != "" {
+		t.Notes = append(t.Notes, state.Note{
+			Topic: "taken over", Informational: true,
+			Text: fmt.Sprintf("until now mail from any domain was signed as %s; from then on that from %s and of this host", e.Hand.Domain, e.Hand.Domain),
+		})
+	}
+	return t, nil
+}
+
+// fileOf returns the file of a key as it was found.
+func (t *Setup) fileOf(k keyring.Key) string {
+	for i, d := range t.Domains {
+		if t.Keys[d.Name].File == k.File {
+			return t.Signers[i].KeyFile
+		}
+	}
+	return k.File
+}
+
+// eximKey is the private key of a domain.
+type eximKey struct {
+	domain string
+	file   state.Path
+}
+
+// eximKeys returns the private keys that are set up, by domain.
+func eximKeys(files system.Reader, hand state.EximDKIM) ([]eximKey, error) {
+	var keys []eximKey
+	add := func(domain, path string) error {
+		name, err := spec.DomainName(domain)
+		if err != nil {
+			return nil // of which no mail is
+		}
+		p, err := state.ParsePath(path)
+		if err != nil {
+			return hint.NewUsage("correct the path", "%s: the key of %s: %v", hand.At, domain, err)
+		}
+		if hand.Domain == "" || hand.Domain == name {
+			keys = append(keys, eximKey{name, p})
+		}
+		return nil
+	}
+	switch {
+	case hand.Key != "":
+		err := add(hand.Domain, string(hand.Key))
+		return keys, err
+	case hand.Table != "":
+		text, err := source.Text(files, hand.Table)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(string(text)) {
+			domain, path, ok := strings.Cut(strings.TrimSpace(line), ":")
+			if !ok || strings.HasPrefix(domain, "#") {
+				continue
+			}
+			if err := add(strings.TrimSpace(domain), strings.TrimSpace(path)); err != nil {
+				return nil, err
+			}
+		}
+		return keys, nil
+	}
+	names, err := files.List(hand.Directory)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if domain, ok := strings.CutSuffix(name, hand.Suffix); ok {
+			if err := add(domain, string(hand.Directory.Join(name))); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return keys, nil
+}
+
+// addEximKey adds a domain with its key.
+func (t *Setup) addEximKey(files system.Reader, hand state.EximDKIM, k eximKey, now time.Time) error {
+	found, err := signer.Key(files, k.file, eximconf.User)
+	if err != nil {
+		return hint.NewUsage("put the file back, or take the line out", "%s: the key of %s: %v", hand.At, k.domain, err)
+	}
+	if found.Unreadable != "" {
+		return hint.NewUsage("give it to "+eximconf.User+", or take the line out", "%s: the key of %s does not sign: %s", hand.At, k.domain, found.Unreadable)
+	}
+	if strings.ToLower(hand.Selector) != hand.Selector {
+		return hint.NewUsage("write it in lower case: DNS does not mind", "%s: selector %s", hand.At, hand.Selector)
+	}
+	d := spec.Domain{Name: k.domain, Selector: hand.Selector}
+	if bits, err := spec.KeyBits(fmt.Sprint(found.Bits)); err == nil {
+		d.KeyBits = bits
+	}
+	to := steps.KeyFileOf(spec.Host{MTA: spec.Exim}, k.domain, hand.Selector)
+	if t.Copies[to], err = signer.KeyText(files, k.file); err != nil {
+		return err
+	}
+	t.Domains = append(t.Domains, d)
+	t.Signers = append(t.Signers, opendkim.Signer{Domain: k.domain, Selector: hand.Selector, KeyFile: string(k.file)})
+	t.Keys[k.domain] = keyring.Key{
+		Selector: hand.Selector, Bits: found.Bits, Public: found.Public, Fingerprint: found.Fingerprint, File: string(to),
+		Stage: keyring.Active, Since: map[keyring.Stage]time.Time{keyring.Active: now},
+	}
+	return nil
+}
