@@ -44,9 +44,14 @@ func NewKey(servers int, negative, now time.Duration) *Key {
 	return k
 }
 
+// resolution is how close two looks are while a run of the program goes on, which looks
+// between them.
+const resolution = 10 * time.Second
+
 // Observe notes what a server says at a time, nil for no answer. Another answer than
 // before may have been given at any time since the last look, and the old one up to
-// now: both count.
+// now: both count. Between two looks during a run the old one counts up to the first:
+// the run may have seen it go, and no TTL is as short as that.
 func (k *Key) Observe(server int, since, at time.Duration, a *Answer) {
 	list := k.servers[server]
 	if n := len(list) - 1; n >= 0 && list[n].open {
@@ -54,6 +59,9 @@ func (k *Key) Observe(server int, since, at time.Duration, a *Answer) {
 			return
 		}
 		list[n].last, list[n].open = at, false
+		if at-since < resolution {
+			list[n].last = max(since, list[n].first)
+		}
 	}
 	if a != nil {
 		k.servers[server] = append(list, span{Answer: *a, first: since, open: true})

@@ -95,3 +95,17 @@ func TestObtainable(t *testing.T) {
 		t.Error("a silent server says something")
 	}
 }
+
+// A run that looks between two looks of the test may count from its own; one that does
+// not wait for the TTL is found out all the same.
+func TestGapWithinARun(t *testing.T) {
+	for from, want := range map[time.Duration]time.Duration{61 * time.Second: 0, 30 * time.Second: 30 * time.Second} {
+		k := year.NewKey(1, time.Minute, 0)
+		k.Verifies = func(text string) bool { return text == "right" }
+		k.Signs, k.From = true, time.Hour+from
+		k.Observe(0, time.Hour, time.Hour+3*time.Second, &year.Answer{Text: "right", TTL: time.Minute})
+		if got := k.Gap(2 * time.Hour); got.To-got.From != want {
+			t.Errorf("signs %v after the look: a gap of %v, want %v", from, got.To-got.From, want)
+		}
+	}
+}
