@@ -158,8 +158,17 @@ func (c *Collector) pristine(f state.Facts) plan.FileHashes {
 	return plan.FileHashes{signer.ConfFile: plan.Hash(o.Content)}
 }
 
+// cacheFailed is told that a cache cannot be written, nil where none may be.
+func (c *Collector) cacheFailed() func(error) {
+	if c.m.ReadOnly() {
+		return nil
+	}
+	return func(err error) { c.m.Logf("the next run will look at all zones again: %v", err) }
+}
+
 func (c *Collector) detect(ctx context.Context, o source.Options) (state.Facts, error) {
 	o.Files, o.Dirs = files, inbound.Dirs()
+	o.NamedConf = store.NewNamedConf(c.m.Sys, c.cacheFailed())
 	return detect.Machine(ctx, withoutSystemd{c.m.Sys}, o)
 }
 

@@ -9,10 +9,11 @@ const (
 	PublishedDir      = OwnDir + "/dns-updates" // a file for each zone that takes updates: our records in it
 	ChecksDir         = OwnDir + "/dns-checks"  // a file for each domain: the last look at its records in DNS
 	OriginDir         = JournalDir + "/origin"  // a file for each path of the host that was changed: how it was before
-	CacheDir          = OwnDir + "/cache"       // what files of domains said
+	CacheDir          = OwnDir + "/cache"       // what files said
 
-	SpecCache   = CacheDir + "/domains" // those of the administrator
-	LedgerCache = CacheDir + "/ledgers" // those with their keys
+	SpecCache   = CacheDir + "/domains" // of the administrator for each domain
+	LedgerCache = CacheDir + "/ledgers" // of the keys of each domain
+	NamedCache  = CacheDir + "/named"   // what named-checkconf printed
 
 	WrittenFile      = OwnDir + "/written.json"         // hashes of the files that mailsetup wrote
 	OwnersFile       = OwnDir + "/owners.json"          // of a directory: the owners that its files should have

@@ -72,28 +72,33 @@ type ownFile struct {
 // writeAtomic writes files, each atomically. Several processes may do so at a time. If
 // one cannot be written, none is and no temporary file stays; only renames can fail
 // after that.
-func (s Store) writeAtomic(files ...ownFile) (err error) {
+func (s Store) writeAtomic(files ...ownFile) error { return write(s.files, true, files...) }
+
+// write is writeAtomic; without sync a file may be cut short or empty after a crash.
+func write(on Files, sync bool, files ...ownFile) (err error) {
 	var drafts []state.Path
 	defer func() {
 		if err != nil {
 			for _, d := range drafts {
-				_ = s.files.Remove(d) // what was renamed is not there any more
+				_ = on.Remove(d) // what was renamed is not there any more
 			}
 		}
 	}()
 	for _, f := range files {
 		draft := f.path + state.Path("."+strings.ToLower(rand.Text()[:6])+"~")
-		err := s.files.Create(draft, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: f.content})
+		err := on.Create(draft, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: f.content})
 		if err != nil {
 			return err
 		}
 		drafts = append(drafts, draft)
 	}
-	if err := s.files.Sync(drafts...); err != nil {
-		return err
+	if sync {
+		if err := on.Sync(drafts...); err != nil {
+			return err
+		}
 	}
 	for i, f := range files {
-		if err := s.files.Rename(drafts[i], f.path); err != nil {
+		if err := on.Rename(drafts[i], f.path); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mailsetup/internal/state"
+	"mailsetup/internal/store"
 	"mailsetup/internal/system"
 )
 
@@ -33,6 +34,8 @@ type Options struct {
 	OwnName bool
 	// WithoutZones: no zone matters, and to have BIND list thousands takes a moment.
 	WithoutZones bool
+	// NamedConf remembers what BIND's configuration says; nil: its program prints it.
+	NamedConf *store.NamedConf
 	// Unusable is told of a file that cannot be used, or by which its daemon does not run,
 	// and the look goes on without it; nil: that is an error.
 	Unusable func(err error)

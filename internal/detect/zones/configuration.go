@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/edits"
 	"mailsetup/internal/namedconf"
 	"mailsetup/internal/state"
+	"mailsetup/internal/store"
 	"mailsetup/internal/system"
 )
 
@@ -28,6 +29,8 @@ type options struct {
 	file string // -c, "" for the usual one
 	root string // -t, "" for none
 	by   string // what says so
+
+	files confFiles
 }
 
 // startOptions returns the options of the named that runs, or with which its unit
@@ -134,7 +137,7 @@ func parseOptions(words []string) options {
 const checkerWithin = 30 * time.Second
 
 // readConfig asks BIND's own tool for the configuration, includes and all.
-func readConfig(ctx context.Context, s source.Source, status system.UnitStatus) (conf *namedConfig, o options, problem, hint string) {
+func readConfig(ctx context.Context, s source.Source, status system.UnitStatus, remembered *store.NamedConf) (conf *namedConfig, o options, problem, hint string) {
 	o, err := startOptions(s, status)
 	switch {
 	case err != nil:
@@ -148,6 +151,14 @@ func readConfig(ctx context.Context, s source.Source, status system.UnitStatus) 
 	if o.file != "" {
 		argv = append(argv, o.file)
 	}
+	if printed, files, ok := remembered.Recall(argv); ok {
+		if conf, err := parseConfig(printed); err == nil && conf.inPlace(s) {
+			o.files = confFiles{list: files}
+			return conf, o, "", ""
+		}
+	}
+	o.files = filesOf(s, o.mainFile())
+	before, tells := remembered.Look(argv, o.files.list)
 	res, err := s.Run(ctx, system.Command{Argv: argv, Within: checkerWithin})
 	if slow := (*system.SlowError)(nil); errors.As(err, &slow) {
 		return conf, o, fmt.Sprintf("named-checkconf did not end within %v: what it includes may be a pipe or a device", checkerWithin),
@@ -160,54 +171,31 @@ func readConfig(ctx context.Context, s source.Source, status system.UnitStatus) 
 		return conf, o, "named-checkconf: " + checkerOutput(res),
 			"correct that, until " + strings.Join(slices.Concat(argv[:1], argv[2:]), " ") + " says nothing; " + orManual
 	}
-	statements, err := namedconf.Parse(withoutWarnings(string(res.Stdout)))
-	if err != nil {
+	if conf, err = parseConfig(string(res.Stdout)); err != nil {
 		return conf, o, err.Error(), printed
 	}
-	return newConfig(statements), o, "", ""
+	if tells && !o.files.more && slices.Equal(o.files.list, filesOf(s, o.mainFile()).list) {
+		remembered.Keep(before, string(res.Stdout))
+	}
+	return conf, o, "", ""
 }
 
-// newZoneProblem says why named would not see a zone that is declared in
-// named.conf.local, "" if it does or that cannot be found out.
-func (o options) newZoneProblem(r system.Reader) string {
-	file := mainConf
-	if p, err := state.ParsePath(o.file); err == nil {
-		file = p
+// parseConfig parses what named-checkconf printed.
+func parseConfig(printed string) (*namedConfig, error) {
+	statements, err := namedconf.Parse(withoutWarnings(printed))
+	if err != nil {
+		return nil, err
 	}
-	if file == localConf || includes(r, file, 0) {
-		return ""
-	}
-	return fmt.Sprintf("named reads %s, which does not include %s", file, localConf)
+	return newConfig(statements), nil
 }
 
-// maxIncludes bounds files that include each other.
-const maxIncludes = 10
-
-// includes reports whether a file takes in named.conf.local, or may do so.
-func includes(r system.Reader, file state.Path, depth int) bool {
-	text, err := source.Text(r, file)
-	if err != nil || text == nil || depth > maxIncludes {
-		return depth == 0
+// inPlace reports whether the working directory is there, without which named-checkconf
+// would print an error.
+func (c *namedConfig) inPlace(r system.Reader) bool {
+	p, err := state.ParsePath(c.directory)
+	if err != nil {
+		return false
 	}
-	list, err := namedconf.Parse(string(text))
-	return err != nil || includedIn(r, list, depth)
-}
-
-func includedIn(r system.Reader, list []namedconf.Statement, depth int) bool {
-	return slices.ContainsFunc(list, func(s namedconf.Statement) bool {
-		for _, block := range s.Blocks {
-			if includedIn(r, block, depth) {
-				return true
-			}
-		}
-		if s.Word(0) != "include" {
-			return false
-		}
-		name := s.Word(1)
-		if fits, _ := path.Match(name, string(localConf)); fits || !path.IsAbs(name) { // glob(7); from a directory that is not known
-			return true
-		}
-		p, err := state.ParsePath(name)
-		return err == nil && includes(r, p, depth+1)
-	})
+	o, err := r.Stat(p)
+	return err == nil && o.Kind == state.Directory
 }

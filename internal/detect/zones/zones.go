@@ -31,12 +31,12 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	if err != nil {
 		return fmt.Errorf("look at unit %s: %w", NamedUnit, err)
 	}
-	conf, started, problem, hint := readConfig(ctx, s, status)
+	conf, started, problem, hint := readConfig(ctx, s, status, o.NamedConf)
 	if problem != "" {
 		f.Zones = []state.Zone{{Origin: ".", Problem: problem, Hint: hint}}
 		return nil
 	}
-	f.NewZoneProblem = started.newZoneProblem(s)
+	f.NewZoneProblem = started.newZoneProblem()
 	found := conf.zones()
 	found = markConflicts(append(found, addedZones(ctx, s, conf, found, o.Origins)...))
 	markStopped(s, status, found)

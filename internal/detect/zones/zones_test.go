@@ -132,11 +132,13 @@ func TestNewZonesThatNobodyWouldServe(t *testing.T) {
 		m := detecttest.New()
 		m.PutFile("/etc/bind/named.conf", c.main)
 		m.PutFile("/srv/own.conf", c.own)
-		if got := parseOptions(strings.Fields(c.start)).newZoneProblem(m); got != c.want {
+		o := parseOptions(strings.Fields(c.start))
+		o.files = filesOf(m, o.mainFile())
+		if got := o.newZoneProblem(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
-	if got := (options{}).newZoneProblem(detecttest.New()); got != "" {
+	if got := (options{files: filesOf(detecttest.New(), mainConf)}).newZoneProblem(); got != "" {
 		t.Errorf("of a file that is not there: %q", got)
 	}
 }
