@@ -32,7 +32,7 @@ func dnsCommand(c console.Console) *cli.Command {
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			u := ui{c, options{dryRun: true, root: ctx.String("root"), command: "dns"}}
-			o := dnsexport.Options{Form: ctx.String("format"), Wait: ctx.Bool("wait"), Timeout: ctx.String("timeout"), Root: u.o.root}
+			o := dnsexport.Options{Form: ctx.String("format"), Wait: ctx.Bool("wait"), Timeout: ctx.String("timeout"), Root: u.o.root, Output: ctx.String("output")}
 			if ctx.Bool("json") {
 				o.Form = "json"
 			}
@@ -45,6 +45,7 @@ func dnsCommand(c console.Console) *cli.Command {
 		},
 	}, flagGroup{"Flags", []cli.Flag{
 		&cli.StringFlag{Name: "format", Usage: "the `FORM` of the records: " + strings.Join(dnsexport.Forms(), ", ") + " (default: zone)"},
+		&cli.StringFlag{Name: "output", Usage: "write the records to `FILE`; one that somebody edited stays"},
 		&cli.BoolFlag{Name: "wait", Usage: "wait until every name server has the records"},
 		&cli.StringFlag{Name: "timeout", Usage: "with --wait: `HOW` long, as in 90s or 10m; 0 looks once (default: 10m)"},
 		&cli.BoolFlag{Name: "json", Usage: "print data"},
@@ -65,21 +66,13 @@ func runDNS(ctx context.Context, u ui, domains []string, o dnsexport.Options, ti
 	if o.Wait {
 		return waitForRecords(ctx, u, r, timeout)
 	}
-	return printRecords(ctx, u, r, o.Form)
-}
-
-// printRecords prints the records, and on the other stream what is to be known.
-func printRecords(ctx context.Context, u ui, r *dnsexport.Records, form string) error {
-	list := r.List(ctx, form)
-	if form == "json" {
-		return u.print(dnsexport.Document(list))
-	}
-	for _, d := range list {
-		for _, line := range plan.NoteLines(d.Notes) {
+	list := r.List(ctx, o.Form)
+	for i := 0; !u.o.json && i < len(list); i++ {
+		for _, line := range plan.NoteLines(list[i].Notes) {
 			u.c.Say("%s", line)
 		}
 	}
-	return r.Write(u.c.Out, list, form)
+	return r.Print(u.c.Out, list, o)
 }
 
 // errProblemsFound is not an error of this program's: the exit code says that

@@ -15,7 +15,7 @@ import (
 
 // Formats returns the names of the forms that Write knows.
 func Formats() []string {
-	return []string{"zone", "plain", "dnsmasq", "nsupdate", "unbound", "powerdns"}
+	return []string{"zone", "plain", "csv", "dnsmasq", "nsupdate", "unbound", "powerdns", "octodns", "dnscontrol", "terraform"}
 }
 
 // NeedsZones reports whether a form says which zone each record belongs to.
@@ -25,9 +25,9 @@ func NeedsZones(format string) bool {
 
 // Write writes the records of domains in one form.
 func Write(w io.Writer, in step.Input, domains []spec.Domain, list []Domain, format string) error {
-	var blocks []block
-	for i, d := range list {
-		blocks = append(blocks, d.blocks(in, domains[i], format)...)
+	blocks, ok := zoneBlocks(list, format)
+	for i := 0; !ok && i < len(list); i++ {
+		blocks = append(blocks, list[i].blocks(in, domains[i], format)...)
 	}
 	// nsupdate goes on with the server that was named last.
 	slices.SortStableFunc(blocks, func(a, b block) int { return cmp.Compare(a.server, b.server) })
@@ -46,6 +46,29 @@ func Write(w io.Writer, in step.Input, domains []spec.Domain, list []Domain, for
 type block struct {
 	server string // that an nsupdate script talks to
 	text   []byte
+}
+
+// zoneBlocks returns the text of all domains where a form has each zone once, whichever
+// domains have records there; ok is false for other forms.
+func zoneBlocks(list []Domain, format string) (blocks []block, ok bool) {
+	zones := byZone(list)
+	one := func(text func(zoneRecords) []byte) ([]block, bool) {
+		for _, z := range zones {
+			blocks = append(blocks, block{text: text(z)})
+		}
+		return blocks, true
+	}
+	switch format {
+	case "csv":
+		return []block{{text: csvText(zones)}}, true
+	case "octodns":
+		return one(octodns)
+	case "dnscontrol":
+		return one(dnscontrol)
+	case "terraform":
+		return []block{{text: terraform(zones)}}, true
+	}
+	return nil, false
 }
 
 func (d Domain) blocks(in step.Input, wish spec.Domain, format string) []block {

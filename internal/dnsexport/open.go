@@ -2,7 +2,6 @@ package dnsexport
 
 import (
 	"context"
-	"io"
 	"os"
 	"slices"
 	"time"
@@ -101,11 +100,6 @@ func (r *Records) List(ctx context.Context, form string) []Domain {
 		FindZones(ctx, list, r.input.Facts.Zones, lookup)
 	}
 	return list
-}
-
-// Write writes the records of a list in a form.
-func (r *Records) Write(w io.Writer, list []Domain, form string) error {
-	return Write(w, r.input, r.domains, list, form)
 }
 
 // Wait waits until every name server has the records, or until the timeout is over,

@@ -14,6 +14,7 @@ type Options struct {
 	Wait    bool   // until every name server has them
 	Timeout string // of Wait, "" for the standard one
 	Root    string // the directory that stands for the machine, "" for none
+	Output  string // the file that gets the records, "" for standard output
 }
 
 // Forms are the forms in which records are printed.
@@ -37,8 +38,14 @@ func (o *Options) Validate() (timeout time.Duration, err error) {
 		return 0, hint.NewUsage("run it on the machine itself", "--wait asks the world, and --root is about a directory")
 	case o.Wait && given != "" && given != "json":
 		return 0, hint.NewUsage("leave one of them out", "--format prints records, and --wait asks for them")
+	case o.Wait && o.Output != "":
+		return 0, hint.NewUsage("leave one of them out", "--output gets records, and --wait asks for them")
 	case !o.Wait && o.Timeout != "":
 		return 0, hint.NewUsage("add --wait", "--timeout goes with --wait")
+	case o.Output == "-":
+		return 0, hint.NewUsage("leave --output out", "--output %q: no file", o.Output)
+	case o.Output != "":
+		return timeout, o.file().Check()
 	}
 	return timeout, nil
 }
