@@ -21,6 +21,9 @@ import (
 // of a key. The resolver comes last, so that it does not cache for long that there is
 // none.
 func ObserveKey(ctx context.Context, c *dnsclient.Client, domain string, ttl uint32, k keyring.Key) keyring.Observation {
+	if k.SlotZone != "" {
+		return observeSlot(ctx, c, domain, ttl, k)
+	}
 	want := ForKey(domain, ttl, k)
 	r := Check(ctx, c, want, Result{})
 	if problem := serverProblem(r); problem != "" {

@@ -38,7 +38,7 @@ type Elapsed struct {
 // StageTime is the stage of a key, when it began, and how long it has certainly lasted.
 type StageTime struct {
 	Stage   Stage
-	Since   time.Time // as the ledger says, to know the stage again
+	Since   time.Time // as the ledger says (Key.began), to know the stage again
 	Elapsed time.Duration
 }
 
@@ -56,7 +56,7 @@ func (p Elapsed) Advance(l Ledger, now BootTime) Elapsed {
 			if !isTimed(k) {
 				continue
 			}
-			in := StageTime{Stage: k.Stage, Since: fileTime(k.Since[k.Stage])}
+			in := StageTime{Stage: k.Stage, Since: fileTime(k.began())}
 			if was, ok := p.Keys[name]; ok && was.Stage == in.Stage && was.Since.Equal(in.Since) {
 				in.Elapsed = was.Elapsed + elapsed
 			}
@@ -92,11 +92,17 @@ func (p Elapsed) InStage(domain string, keys []Key) map[string]time.Duration {
 	return out
 }
 
-func keyID(domain string, k Key) string { return domain + " " + k.Selector }
+// keyID names a key: in a slot there are several, one after the other.
+func keyID(domain string, k Key) string {
+	if k.SlotZone != "" {
+		return domain + " " + k.Selector + " " + k.Fingerprint
+	}
+	return domain + " " + k.Selector
+}
 
 // isTimed reports whether the next step of the key depends on the time in its stage.
 func isTimed(k Key) bool {
-	return k.Stage == Published || k.Stage == Active || k.Stage == Draining || k.Stage == Revoked
+	return k.Stage == Published || k.Stage == Active || k.Stage == Draining || k.Stage == Revoked && !k.clearing()
 }
 
 // SameStages reports whether two values have the same keys in the same stages, with

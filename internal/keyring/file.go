@@ -28,7 +28,9 @@ type record struct {
 	File        string              `json:"file"`
 	Adopted     bool                `json:"adopted,omitempty"`
 	Compromised bool                `json:"compromised,omitempty"`
+	SlotZone    string              `json:"slot_zone,omitempty"`
 	Stage       Stage               `json:"stage"`
+	Cleared     *time.Time          `json:"cleared,omitempty"`
 	Seen        *time.Time          `json:"seen,omitempty"`
 	Since       map[Stage]time.Time `json:"since,omitempty"`
 }
@@ -72,13 +74,16 @@ func decode(text []byte) (doc document, err error) {
 func (r record) key() Key {
 	k := Key{
 		Selector: r.Selector, Bits: r.Bits, Public: r.Public, Fingerprint: r.Fingerprint,
-		File: r.File, Adopted: r.Adopted, Compromised: r.Compromised, Stage: r.Stage, Since: r.Since,
+		File: r.File, Adopted: r.Adopted, Compromised: r.Compromised, SlotZone: r.SlotZone, Stage: r.Stage, Since: r.Since,
 	}
 	for stage, t := range k.Since { // nobody else has it
 		k.Since[stage] = fileTime(t)
 	}
 	if r.Seen != nil {
 		k.Seen = r.Seen.UTC()
+	}
+	if r.Cleared != nil {
+		k.Cleared = r.Cleared.UTC()
 	}
 	return k
 }
@@ -90,11 +95,15 @@ func MarshalDomain(keys []Key) []byte {
 	for _, k := range keys {
 		r := record{
 			Selector: k.Selector, Bits: k.Bits, Public: k.Public, Fingerprint: k.Fingerprint,
-			File: k.File, Adopted: k.Adopted, Compromised: k.Compromised, Stage: k.Stage, Since: utc(k.Since),
+			File: k.File, Adopted: k.Adopted, Compromised: k.Compromised, SlotZone: k.SlotZone, Stage: k.Stage, Since: utc(k.Since),
 		}
 		if !k.Seen.IsZero() {
 			seen := fileTime(k.Seen)
 			r.Seen = &seen
+		}
+		if !k.Cleared.IsZero() {
+			cleared := fileTime(k.Cleared)
+			r.Cleared = &cleared
 		}
 		doc.Keys = append(doc.Keys, r)
 	}

@@ -34,7 +34,13 @@ type Key struct {
 	// Compromised: somebody else may have the private half, so that its record
 	// is revoked as soon as another key signs.
 	Compromised bool
-	Stage       Stage
+	// SlotZone is the zone in which the record of a key of a slot stands, "" for a key
+	// whose record stands in the domain itself. See Target.
+	SlotZone string
+	Stage    Stage
+	// Cleared is since when everybody was found to have the empty p= of a revoked key
+	// of a slot, zero for never or no longer.
+	Cleared time.Time
 	// Seen is when DNS was first found to serve the record, zero for never.
 	Seen time.Time
 	// Since is when each stage was reached, successes only.
@@ -43,6 +49,9 @@ type Key struct {
 
 // Pending reports whether the key is not made yet.
 func (k Key) Pending() bool { return k.Public == Placeholder }
+
+// past reports whether the key is gone from a slot, which may have another key now.
+func (k Key) past() bool { return k.SlotZone != "" && k.Stage == Gone }
 
 // Ledger holds the keys of every domain, oldest first.
 type Ledger map[string][]Key

@@ -46,7 +46,7 @@ func (l Ledger) SelectorUsed(domain, selector string) bool {
 }
 
 // Put returns a copy of the ledger with the key, which replaces the one with the same
-// selector or is appended.
+// selector or is appended. The keys that a slot had before it stay.
 func (l Ledger) Put(domain string, key Key) Ledger {
 	return l.PutAll(map[string]Key{domain: key})
 }
@@ -58,7 +58,9 @@ func (l Ledger) PutAll(fresh map[string]Key) Ledger {
 	for domain, key := range fresh {
 		keys := slices.Clone(l[domain])
 		key.Since = maps.Clone(key.Since)
-		i := slices.IndexFunc(keys, func(k Key) bool { return strings.EqualFold(k.Selector, key.Selector) })
+		i := slices.IndexFunc(keys, func(k Key) bool {
+			return strings.EqualFold(k.Selector, key.Selector) && (!k.past() || k.Fingerprint == key.Fingerprint)
+		})
 		if i >= 0 {
 			keys[i] = key
 		} else {
@@ -112,9 +114,9 @@ func BeforeWithdrawn(text []byte) [][]byte {
 }
 
 // Without returns a copy of the ledger in which the domain does not have the key
-// of the selector.
+// of the selector, but for those that its slot had before.
 func (l Ledger) Without(domain, selector string) Ledger {
-	return l.Replaced(domain, slices.DeleteFunc(slices.Clone(l[domain]), func(k Key) bool { return k.Selector == selector }))
+	return l.Replaced(domain, slices.DeleteFunc(slices.Clone(l[domain]), func(k Key) bool { return k.Selector == selector && !k.past() }))
 }
 
 // Replaced returns a copy of the ledger in which the domain has these keys and no
@@ -154,12 +156,28 @@ func (k Key) Drained(now time.Time, drain time.Duration) bool {
 	return k.Stage == Draining && ok && now.Sub(since) >= drain
 }
 
+// Index returns the index of the key of a selector, -1 for none: of a slot that of the key
+// that has it now, or else of the last one that had it.
+func Index(keys []Key, selector string) int {
+	last := -1
+	for i, k := range keys {
+		if !strings.EqualFold(k.Selector, selector) {
+			continue
+		}
+		if last = i; !k.past() {
+			return i
+		}
+	}
+	return last
+}
+
 // EqualOnDisk reports whether two lists of keys have the same ledger file.
 func EqualOnDisk(a, b []Key) bool {
 	return slices.EqualFunc(a, b, func(x, y Key) bool {
 		since := maps.EqualFunc(x.Since, y.Since, func(s, t time.Time) bool { return fileTime(s).Equal(fileTime(t)) })
-		seen := x.Seen.IsZero() == y.Seen.IsZero() && fileTime(x.Seen).Equal(fileTime(y.Seen))
-		x.Since, x.Seen, y.Since, y.Seen = nil, time.Time{}, nil, time.Time{}
+		same := func(a, b time.Time) bool { return a.IsZero() == b.IsZero() && fileTime(a).Equal(fileTime(b)) }
+		seen := same(x.Seen, y.Seen) && same(x.Cleared, y.Cleared)
+		x.Since, x.Seen, x.Cleared, y.Since, y.Seen, y.Cleared = nil, time.Time{}, time.Time{}, nil, time.Time{}, time.Time{}
 		return since && seen && reflect.DeepEqual(x, y)
 	})
 }
@@ -168,8 +186,17 @@ func EqualOnDisk(a, b []Key) bool {
 func Validate(keys []Key) error {
 	active := ""
 	seen := make(map[string]bool, len(keys))
+	past := map[string]bool{} // selectors with a fingerprint
 	for _, k := range keys {
 		name := strings.ToLower(k.Selector)
+		if k.past() && name != "" {
+			name += " " + k.Fingerprint
+			if past[name] {
+				return fmt.Errorf("selector %q: the same key twice", k.Selector)
+			}
+			past[name] = true
+			continue
+		}
 		switch {
 		case name == "":
 			return fmt.Errorf("key without a selector")

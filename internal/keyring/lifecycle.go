@@ -27,12 +27,13 @@ const (
 // which is never taken for "published".
 type Observation struct {
 	// Published: every server in charge and the resolver have exactly one TXT
-	// record at the selector, with our public key.
+	// record at the selector, with our public key; of a revoked key, with an empty p=.
 	Published bool
 	// Problem says who does not, and what it has instead.
 	Problem string
 	// MaxCacheTTL is how long others may remember what was there before: the larger
-	// of the record's TTL and that of a negative answer (RFC 2308 section 5).
+	// of the record's TTL and that of a negative answer (RFC 2308 section 5); in a slot
+	// of those in both zones, and of the TTL of the CNAME.
 	MaxCacheTTL time.Duration
 }
 
@@ -44,6 +45,8 @@ type Situation struct {
 	// Elapsed is how long each key has certainly been in its stage, by selector.
 	Elapsed      map[string]time.Duration
 	Observations map[string]Observation // by selector
+	// Slots are where new keys of the domain go, none for a selector of their own.
+	Slots Slots
 	// Rotate starts a rotation that is not due.
 	Rotate bool
 	// Removed: nobody wants the domain any more. Its keys are withdrawn in their time;
@@ -87,7 +90,7 @@ func Next(s Situation) []Transition {
 	}
 	successor, ok := Successor(s.Keys)
 	if !ok {
-		if why := s.rotationReason(active); why != "" {
+		if why := s.rotationReason(active); why != "" && s.NoSlot() == "" {
 			moves = append(moves, Transition{Action: Generate, Why: why})
 		}
 		return moves
@@ -139,6 +142,10 @@ func (s Situation) retire(k Key) (Transition, bool) {
 		return m, true
 	}
 	switch {
+	case k.SlotZone != "" && k.Stage == Revoked && s.Removed: // nobody looks whether it is cleared
+		return Transition{Withdraw, k.Selector, "its domain is removed"}, true
+	case k.SlotZone != "" && !s.Removed:
+		return s.retireInSlot(k)
 	case k.Stage == Draining && s.Remaining(k) == 0 && s.Policy.Revoke > 0 && !s.Removed:
 		return Transition{Revoke, k.Selector, "mail that it signed has arrived or come back"}, true
 	case k.Stage == Draining && s.Remaining(k) == 0:
@@ -154,18 +161,20 @@ func (s Situation) retire(k Key) (Transition, bool) {
 func (s Situation) Wait(k Key) time.Duration {
 	drain := cmp.Or(s.Policy.Drain, defaultDrain)
 	switch {
+	case k.Stage == Published && s.signsCompromised() && k.SlotZone != "":
+		return s.Observations[k.Selector].MaxCacheTTL
 	case k.Stage == Published && s.signsCompromised():
 		return 0 // nobody can have asked for its selector before
 	case k.Stage == Published:
-		return max(cmp.Or(s.Policy.Lag, defaultLag), s.Observations[k.Selector].MaxCacheTTL)
+		return max(cmp.Or(s.Policy.Lag, defaultLag), s.Observations[k.Selector].MaxCacheTTL, k.slotLag())
 	case k.Stage == Draining && k.Compromised && !s.Removed:
 		return 0 // revoked at once, see retireCompromised
 	case k.Stage == Draining:
 		return drain
 	case k.Stage == Revoked && k.Compromised:
-		return s.compromisedWait(drain)
+		return max(s.compromisedWait(drain), s.clearedWait(k))
 	case k.Stage == Revoked:
-		return s.Policy.Revoke
+		return max(s.Policy.Revoke, s.clearedWait(k))
 	}
 	return 0
 }
@@ -182,6 +191,8 @@ func (s Situation) rotationReason(k Key) string {
 		return compromisedReason(k)
 	case s.Rotate:
 		return "you asked for it"
+	case k.SlotZone != s.Slots.Zone:
+		return s.moveReason(k)
 	case k.Bits > 0 && k.Bits < s.Policy.Bits:
 		return fmt.Sprintf("%s has %d bits, and %d are wanted", k.Selector, k.Bits, s.Policy.Bits)
 	case s.Policy.Every > 0 && s.Age(k) >= s.Policy.Every:
@@ -207,11 +218,16 @@ func Apply(keys []Key, m Transition, now time.Time) []Key {
 	out := slices.Clone(keys)
 	for i, k := range out {
 		switch {
+		case k.Stage == Gone:
 		case m.Action == Activate && k.Stage == Active && k.Selector != m.Selector:
 			out[i] = k.At(Draining, now)
 		case k.Selector != m.Selector:
 		case m.Action == Activate:
 			out[i] = k.At(Active, now)
+		case k.Stage == Revoked && m.Action == ConfirmPublished:
+			out[i].Cleared = now
+		case k.Stage == Revoked && m.Action == LostPublished:
+			out[i].Cleared = time.Time{}
 		case m.Action == ConfirmPublished:
 			out[i] = k.restage(Published, now)
 			if k.Seen.IsZero() {

@@ -60,8 +60,13 @@ func (c *cursor) record() (r record) {
 			r.Adopted = c.boolean()
 		case "compromised":
 			r.Compromised = c.boolean()
+		case "slot_zone":
+			r.SlotZone = string(c.text())
 		case "stage":
 			r.Stage = stageOf(c.text())
+		case "cleared":
+			cleared := c.time()
+			r.Cleared = &cleared
 		case "seen":
 			seen := c.time()
 			r.Seen = &seen

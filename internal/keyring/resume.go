@@ -36,7 +36,7 @@ func Resumable(keys []Key, usable func(Key) bool) (Key, bool) {
 func Resumed(keys []Key, selector string, now time.Time) []Key {
 	out := slices.Clone(keys)
 	for i, k := range out {
-		if k.Selector == selector {
+		if k.Selector == selector && !k.past() {
 			out[i] = k.At(Active, now)
 			out[i].Since = maps.Clone(out[i].Since)
 			delete(out[i].Since, Draining)
