@@ -12,6 +12,7 @@ import (
 var withoutFault = map[string]string{
 	"live.signed.alias": "local(8) hands on what was signed; never wrong by itself",
 	"live.daemon":       "a note about a daemon that has run for months",
+	"live.tables":       "a note on Debian 14 alone",
 	"sts.out":           "a note on most servers",
 	"msg.score":         "needs a spam filter; scored has rspamd judge a message",
 	"mx.v6":             "a note on a server that has IPv4 only, as this one",

@@ -62,7 +62,8 @@ func TestHandEditsSurvive(t *testing.T) {
 		delete(after, "smtpd_milters")
 		delete(conf, "smtpd_milters")
 		delete(after, "internal_mail_filter_classes")
-		conf["transport_maps"], conf["smtp_tls_security_level"] = " "+probeRoute, " may"
+		conf["transport_maps"] = " " + probeRoute
+		encrypts(conf, release)
 		same(t, conf, after)
 		onlyOurLines(t, text, b.Read(t, "/etc/postfix/main.cf"))
 		if b.Read(t, "/etc/postfix/master.cf") != master {
@@ -85,6 +86,14 @@ func postconf(t *testing.T, b *lab.Box) map[string]string {
 		values[name] = value
 	}
 	return values
+}
+
+// encrypts adds the parameter by which mail leaves encrypted where it would not: Debian 14
+// has it so by its compatibility_level.
+func encrypts(parameters map[string]string, release string) {
+	if release != lab.Next {
+		parameters["smtp_tls_security_level"] = " may"
+	}
 }
 
 // probeRoute is what stands first in transport_maps, with Debian's master.cf.

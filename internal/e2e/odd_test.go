@@ -81,7 +81,7 @@ func TestOddPostfix(t *testing.T) {
 		parameters["non_smtpd_milters"] = " $(spam_milters), " + ourMilter
 		parameters["internal_mail_filter_classes"] = " bounce"
 		parameters["transport_maps"] = " " + probeRoute + ", hash:$config_directory/transport"
-		parameters["smtp_tls_security_level"] = " may"
+		encrypts(parameters, release)
 		same(t, parameters, after)
 		const line = "  -o smtpd_milters=local:gone/fourth.sock,$dmarc_milters"
 		want := strings.Replace(master, line, "  -o { smtpd_milters = local:gone/fourth.sock,"+ourMilter+", $dmarc_milters }", 1)

@@ -124,7 +124,7 @@ func TestTunedPostfix(t *testing.T) {
 		parameters["smtpd_milters"] = " inet:127.0.0.1:11332, " + ourMilter + ", inet:localhost:8893"
 		parameters["internal_mail_filter_classes"] = " bounce"
 		parameters["transport_maps"] = " " + probeRoute
-		parameters["smtp_tls_security_level"] = " may"
+		encrypts(parameters, release)
 		same(t, parameters, postconf(t, b))
 		if got := b.Read(t, "/etc/postfix/master.cf"); got != tunedAfter(master) {
 			t.Errorf("master.cf ends in\n%s", got[len(master)-len(tunedMaster):])

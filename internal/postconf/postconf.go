@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"mailsetup/internal/milters"
@@ -40,6 +41,14 @@ func OnlyLoopback(networks string) bool {
 		}
 	}
 	return len(all) > 0
+}
+
+// AtLeast reports whether Postfix is of the given version or a later one.
+func AtLeast(p *state.Postfix, major, minor int) bool {
+	parts := append(strings.SplitN(p.Version, ".", 3), "", "")
+	a, _ := strconv.Atoi(parts[0])
+	b, _ := strconv.Atoi(parts[1])
+	return slices.Compare([]int{a, b}, []int{major, minor}) >= 0
 }
 
 // Effective returns the value of a parameter in a service, references expanded.

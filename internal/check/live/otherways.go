@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/tables"
 	"mailsetup/internal/livepath"
 	"mailsetup/internal/postconf"
 	"mailsetup/internal/state"
@@ -129,7 +130,7 @@ func (j *judgement) aliases(senders []sender) {
 	if len(senders) == 0 || len(j.intact) == 0 {
 		return
 	}
-	for _, table := range tablesIn(j.s.Facts.Postfix, "alias_maps") {
+	for _, table := range tables.In(j.s.Facts.Postfix, "alias_maps") {
 		_, file, ok := strings.Cut(table, ":/")
 		if !ok {
 			continue

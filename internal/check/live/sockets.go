@@ -11,7 +11,6 @@ import (
 	"syscall"
 
 	"mailsetup/internal/check/finding"
-	"mailsetup/internal/livepath/route"
 	"mailsetup/internal/mastercf"
 	"mailsetup/internal/postconf"
 	"mailsetup/internal/probe"
@@ -25,19 +24,6 @@ import (
 type toSigner struct{ *checker }
 
 func commandOf(argv ...string) system.Command { return system.Command{Argv: argv} }
-
-// tablesIn returns the tables of a parameter, in main.cf and in services.
-func tablesIn(p *state.Postfix, name string) []string {
-	var all []string
-	for _, value := range append([]string{postconf.Effective(p, nil, name)}, route.Everywhere(p, name)...) {
-		for _, t := range route.Maps(value) {
-			if !slices.Contains(all, t) {
-				all = append(all, t)
-			}
-		}
-	}
-	return all
-}
 
 // sockets checks that the services of Postfix reach the signer: as their user, in the
 // chroot where there is one, and that it answers.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mailsetup/internal/check/finding"
+	"mailsetup/internal/check/tables"
 	"mailsetup/internal/eximconf"
 	"mailsetup/internal/process"
 	"mailsetup/internal/state"
@@ -179,7 +180,9 @@ func (c daemons) stale(ctx context.Context) {
 		return
 	}
 	c.stalePostfix(ctx)
-	c.staleTables(ctx)
+	for _, f := range tables.Check(ctx, c.m, c.s.Facts.Postfix) {
+		c.add(f)
+	}
 	if status, err := c.m.Status(ctx, signer.Unit); err == nil && c.signs() {
 		if began, known := c.started(int(status.PID)); known {
 			c.newer = c.changedSince(ctx, began, "/etc/opendkim.conf", string(signer.KeyTable), string(signer.SigningTable), string(signer.TrustedHosts))
@@ -216,81 +219,14 @@ func (c daemons) queueManager() int {
 	return 0
 }
 
-// clockSlack is how far file times and process times may be apart: both come in steps.
-const clockSlack = 100 * time.Millisecond
-
 // changedSince returns the files that were written after a time.
 func (c daemons) changedSince(ctx context.Context, t time.Time, files ...string) []string {
 	var newer []string
-	for file, at := range c.times(ctx, files...) {
-		if at.After(t.Add(clockSlack)) {
+	for file, at := range tables.Written(ctx, c.m, files...) {
+		if at.After(t.Add(tables.ClockSlack)) {
 			newer = append(newer, file)
 		}
 	}
 	slices.Sort(newer)
 	return newer
-}
-
-// times returns when files were written; those that are not there are missing.
-func (c daemons) times(ctx context.Context, files ...string) map[string]time.Time {
-	all := map[string]time.Time{}
-	if len(files) == 0 {
-		return all
-	}
-	res, err := c.m.Run(ctx, commandOf(append([]string{"stat", "-L", "-c", "%.9Y %n", "--"}, files...)...))
-	if err != nil {
-		return all
-	}
-	for line := range strings.Lines(string(res.Stdout)) {
-		at, file, ok := strings.Cut(strings.TrimRight(line, "\n"), " ")
-		if n, err := strconv.ParseFloat(at, 64); ok && err == nil {
-			all[file] = time.UnixMicro(int64(n * 1e6))
-		}
-	}
-	return all
-}
-
-// tableParameters are those whose tables decide where mail goes.
-var tableParameters = []string{
-	"alias_maps", "virtual_alias_maps", "virtual_alias_domains", "virtual_mailbox_domains", "virtual_mailbox_maps", "relay_domains",
-	"transport_maps", "canonical_maps", "sender_canonical_maps", "recipient_canonical_maps", "smtp_generic_maps", "smtp_sasl_password_maps",
-	"sender_dependent_relayhost_maps", "smtp_tls_policy_maps",
-}
-
-// staleTables looks for tables whose text was edited and not compiled: Postfix looks into
-// the compiled one.
-func (c daemons) staleTables(ctx context.Context) {
-	compiled := map[string]string{} // by the file with the text
-	var files []string
-	for _, name := range tableParameters {
-		for _, table := range tablesIn(c.s.Facts.Postfix, name) {
-			kind, file, _ := strings.Cut(strings.TrimPrefix(table, "proxy:"), ":")
-			suffix := map[string]string{"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb", "dbm": ".pag"}[kind]
-			if suffix == "" || !strings.HasPrefix(file, "/") || compiled[file] != "" {
-				continue
-			}
-			compiled[file] = file + suffix
-			files = append(files, file, file+suffix)
-		}
-	}
-	at := c.times(ctx, files...)
-	for _, file := range files {
-		db := compiled[file]
-		text, there := at[file]
-		made, is := at[db]
-		if db == "" || !there || is && !text.After(made.Add(clockSlack)) {
-			continue
-		}
-		f := finding.Finding{
-			ID: "live.stale", Severity: finding.Warning, Subject: file, Seen: "changed after " + db + " was made of it: Postfix does not know the change",
-			Expected: "the compiled table is newer than its text", Remedy: finding.Command("postmap %s", file), Source: "postmap(1)",
-		}
-		if !is {
-			f.Seen, f.Severity = db+" is missing: Postfix cannot look anything up, and mail waits", finding.Problem
-		}
-		if slices.Contains(tablesIn(c.s.Facts.Postfix, "alias_maps"), "hash:"+file) || strings.HasSuffix(file, "/aliases") {
-			f.Remedy, f.Source = finding.Command("newaliases"), "newaliases(1)"
-		}
-		c.add(f)
-	}
 }

@@ -3,7 +3,6 @@ package transport
 import (
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"mailsetup/internal/check/finding"
@@ -173,7 +172,7 @@ func namelessMX(p *state.Postfix, maps string, files system.Reader) finding.Reme
 func reports(p *state.Postfix) finding.Finding {
 	f := finding.Finding{ID: "tlsrpt.send", Subject: "smtp_tlsrpt_enable", Severity: finding.Note, Seen: "no reports are sent to others"}
 	switch {
-	case !atLeast(p.Version, 3, 10):
+	case !postconf.AtLeast(p, 3, 10):
 		f.Seen = "Postfix " + clip(p.Version) + " cannot report to others"
 	case p.Raw["smtp_tlsrpt_enable"] == "yes" && p.Raw["smtp_tlsrpt_socket_name"] == "":
 		f.Severity, f.Seen = finding.Warning, "smtp_tlsrpt_enable = yes, but smtp_tlsrpt_socket_name is empty: Postfix does not report"
@@ -182,12 +181,4 @@ func reports(p *state.Postfix) finding.Finding {
 		f.Severity, f.Seen = finding.OK, "reports go to "+clip(p.Raw["smtp_tlsrpt_socket_name"])
 	}
 	return f
-}
-
-// atLeast reports whether a version is the given one or a later one.
-func atLeast(version string, major, minor int) bool {
-	parts := append(strings.SplitN(version, ".", 3), "", "")
-	a, _ := strconv.Atoi(parts[0])
-	b, _ := strconv.Atoi(parts[1])
-	return slices.Compare([]int{a, b}, []int{major, minor}) >= 0
 }
