@@ -45,7 +45,7 @@ func NewKey(servers int, negative, now time.Duration) *Key {
 }
 
 // resolution is how close two looks are while a run of the program goes on, which looks
-// between them.
+// between them, and has the signer take another key between them.
 const resolution = 10 * time.Second
 
 // Observe notes what a server says at a time, nil for no answer. Another answer than
@@ -102,7 +102,7 @@ func (k *Key) Gap(now time.Duration) Interval {
 	}
 	until := now
 	if k.Ended {
-		until = k.Until + k.Drain
+		until = k.Until - resolution + k.Drain
 	}
 	var bad []Interval
 	for _, list := range k.servers {
