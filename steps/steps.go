@@ -110,6 +110,7 @@ func Prepare(list []step.Step, in step.Input) step.Input {
 // Build runs the steps of a list and gathers the desired state.
 func Build(list []step.Step, in step.Input) (state.State, error) {
 	var want state.State
+	in = in.Counted()
 	for _, s := range list {
 		if s.Host && !in.Scope.WholeHost() || !in.Takes(s) {
 			continue

@@ -26,14 +26,14 @@ func Stages() []Stage {
 // newest that will become active: a first key may sign before its record was seen.
 func (l Ledger) Signing(domain string) (Key, bool) {
 	keys := l[domain]
-	for _, k := range keys {
-		if k.Stage == Active {
-			return k, true
+	for i := range keys { // of ten thousand domains, many times in a run: no key is copied
+		if keys[i].Stage == Active {
+			return keys[i], true
 		}
 	}
-	for _, k := range slices.Backward(keys) {
-		if k.Stage == Staged || k.Stage == Publishing || k.Stage == Published {
-			return k, true
+	for i := len(keys) - 1; i >= 0; i-- {
+		if s := keys[i].Stage; s == Staged || s == Publishing || s == Published {
+			return keys[i], true
 		}
 	}
 	return Key{}, false
@@ -53,8 +53,10 @@ func (l Ledger) Put(domain string, key Key) Ledger {
 
 // PutAll is Put for one key of each of several domains.
 func (l Ledger) PutAll(fresh map[string]Key) Ledger {
-	out := make(Ledger, len(l)+len(fresh))
-	maps.Copy(out, l)
+	out := maps.Clone(l)
+	if out == nil {
+		out = Ledger{}
+	}
 	for domain, key := range fresh {
 		keys := slices.Clone(l[domain])
 		key.Since = maps.Clone(key.Since)

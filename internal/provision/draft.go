@@ -36,6 +36,7 @@ type Draft struct {
 	Input step.Input
 
 	pairs     []dkimkeys.Pair // keys that the run makes once it is confirmed
+	ahead     *keysAhead      // that are made before; nil for none
 	notes     []state.Note    // beside those of the steps
 	answered  map[string]bool // questions, by ID
 	consents  []consent       // that were given or refused

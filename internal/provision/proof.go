@@ -40,7 +40,7 @@ func (p *Provisioner) verify(ctx context.Context, d *Draft) (Result, error) {
 			return Result{}, err
 		}
 	}
-	p.saveFingerprints(d)
+	sayUnsaved(p.UI, p.saveFingerprints(d))
 	return res, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	"mailsetup/internal/apply"
 	"mailsetup/internal/dkimkeys"
@@ -207,6 +208,9 @@ func (p *Provisioner) Plan(ctx context.Context, r Request) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !p.Options.DryRun && d.Keys.Until.IsZero() {
+		d.ahead = makeAhead(ctx, d.pairs)
+	}
 	if err := p.checkNewZones(ctx, d); err != nil {
 		return nil, err
 	}
@@ -284,14 +288,17 @@ func (p *Provisioner) apply(ctx context.Context, d *Draft) (Result, error) {
 	if err := m.SaveOwners(); err != nil {
 		return res, &FatalError{err}
 	}
-	p.saveFingerprints(d)
-	if d.Quiet {
-		return res, nil
+	var saved error // the proof mostly waits for daemons
+	var saving sync.WaitGroup
+	saving.Go(func() { saved = p.saveFingerprints(d) })
+	if !d.Quiet {
+		p.UI.Applied(report.String())
+		if !p.isDirectory() {
+			res.Proven, res.Problem = p.prove(ctx, d)
+		}
 	}
-	p.UI.Applied(report.String())
-	if !p.isDirectory() {
-		res.Proven, res.Problem = p.prove(ctx, d)
-	}
+	saving.Wait()
+	sayUnsaved(p.UI, saved)
 	return res, nil
 }
 
@@ -315,6 +322,7 @@ func (p *Provisioner) makeKeys(ctx context.Context, d *Draft) error {
 	if !d.Keys.Until.IsZero() {
 		within, cancel = context.WithDeadline(ctx, d.Keys.Until)
 	}
+	d.ahead.take(within, d.pairs, step)
 	err := dkimkeys.Generate(within, d.pairs, step)
 	cancel()
 	end()
@@ -339,12 +347,16 @@ func (p *Provisioner) makeKeys(ctx context.Context, d *Draft) error {
 
 // saveFingerprints saves the fingerprints of the domains after a run. If that fails,
 // the next run only takes longer. A run with some of the steps knows too little.
-func (p *Provisioner) saveFingerprints(d *Draft) {
+func (p *Provisioner) saveFingerprints(d *Draft) error {
 	if p.isDirectory() || d.Steps != nil {
-		return
+		return nil
 	}
-	if err := p.Facts.SaveFingerprints(d.Input); err != nil {
-		p.UI.Logf("the next run will look at all domains again: %v", err)
+	return p.Facts.SaveFingerprints(d.Input)
+}
+
+func sayUnsaved(ui UI, err error) {
+	if err != nil {
+		ui.Logf("the next run will look at all domains again: %v", err)
 	}
 }
 

@@ -19,7 +19,7 @@ func NewPaths(base string, paths []state.Path) Paths {
 	m := Paths{base: base, have: make(map[string]bool, len(paths))}
 	for _, p := range paths {
 		m.have[string(p)] = true
-		if strings.ContainsFunc(string(p), func(r rune) bool { return !pathChar(r) }) {
+		if slices.ContainsFunc([]byte(p), func(c byte) bool { return !pathChar(c) }) {
 			m.unusual = append(m.unusual, string(p))
 		}
 	}
@@ -32,13 +32,21 @@ func (m Paths) Copy(p state.Path) string { return m.base + string(p) }
 
 // pathChar reports whether a character occurs in ordinary paths. Any other ends a path:
 // "file:/etc/opendkim/KeyTable", "{ unix:/run/x, … }".
-func pathChar(r rune) bool {
+func pathChar(c byte) bool {
 	switch {
-	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r > 0x7f:
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c > 0x7f:
 		return true
 	}
-	return strings.ContainsRune("/._-+@%~", r)
+	return strings.IndexByte("/._-+@%~", c) >= 0
 }
+
+// inPaths are the octets for which pathChar is true: a configuration has millions.
+var inPaths = func() (is [256]bool) {
+	for c := range is {
+		is[c] = pathChar(byte(c))
+	}
+	return is
+}()
 
 // InText replaces each whole path with a copy by the path of the copy, in one pass: with
 // ten thousand files, a pass for each path would take minutes.
@@ -47,26 +55,23 @@ func (m Paths) InText(content []byte) []byte {
 	for _, p := range m.unusual {
 		text = strings.ReplaceAll(text, p, m.base+p)
 	}
-	var b strings.Builder
-	b.Grow(len(text))
-	for text != "" {
-		end := strings.IndexFunc(text, func(r rune) bool { return !pathChar(r) })
-		if end < 0 {
-			end = len(text)
+	out := make([]byte, 0, len(text)+len(m.base))
+	done := 0
+	for at := 0; at < len(text); {
+		if !inPaths[text[at]] {
+			at++
+			continue
 		}
-		if m.have[text[:end]] {
-			b.WriteString(m.base)
+		from := at
+		for at < len(text) && inPaths[text[at]] {
+			at++
 		}
-		b.WriteString(text[:end])
-		text = text[end:]
-		next := strings.IndexFunc(text, pathChar)
-		if next < 0 {
-			next = len(text)
+		if text[from] == '/' && m.have[text[from:at]] {
+			out = append(append(out, text[done:from]...), m.base...)
+			done = from
 		}
-		b.WriteString(text[:next])
-		text = text[next:]
 	}
-	return []byte(b.String())
+	return append(out, text[done:]...)
 }
 
 // Restore replaces the paths of copies by the real ones.

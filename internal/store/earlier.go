@@ -84,8 +84,10 @@ func (e Earlier) Again(files Files, domains []string) (Earlier, error) {
 		return e, err
 	}
 	texts := map[string][]byte{}
-	ledger := keyring.Ledger{}
-	maps.Copy(ledger, e.Ledger)
+	ledger := maps.Clone(e.Ledger)
+	if ledger == nil {
+		ledger = keyring.Ledger{}
+	}
 	for _, domain := range append(slices.Clip(domains), e.Spec.Host.Domain) {
 		text, err := system.ReadFile(files, spec.DomainFile(domain))
 		if err != nil {
@@ -105,7 +107,7 @@ func (e Earlier) Again(files Files, domains []string) (Earlier, error) {
 	if err != nil {
 		return e, err
 	}
-	now := spec.Spec{Host: some.Host, Domains: some.Domains}
+	now := spec.Spec{Host: some.Host, Domains: slices.Grow(some.Domains, len(e.Spec.Domains))}
 	for _, d := range e.Spec.Domains {
 		if d.Name != e.Spec.Host.Domain && !slices.Contains(domains, d.Name) {
 			now.Domains = append(now.Domains, d)

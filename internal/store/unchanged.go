@@ -182,16 +182,14 @@ func (s Store) SaveFingerprints(in step.Input, known *Fingerprints) (err error) 
 		}
 		known.set(d.Name, line)
 	}
-	var b bytes.Buffer
-	written := 0
-	for _, d := range in.Spec.Domains {
-		if line := known.lines[d.Name]; line != "" {
-			b.WriteString(line)
-			written++
+	lines := make([]string, 0, len(known.lines))
+	for i := range in.Spec.Domains {
+		if line := known.lines[in.Spec.Domains[i].Name]; line != "" {
+			lines = append(lines, line)
 		}
 	}
-	if !known.renewed && written == len(known.lines) {
+	if !known.renewed && len(lines) == len(known.lines) {
 		return nil
 	}
-	return s.writeAtomic(ownFile{state.UnchangedFile, b.Bytes()})
+	return s.writeAtomic(ownFile{state.UnchangedFile, []byte(strings.Join(lines, ""))})
 }

@@ -27,7 +27,7 @@ type checker struct {
 }
 
 // check writes the new files to a scratch tree that only its owner can enter, under
-// their full names, and runs each validator there. Secrets are not copied. The tree is
+// their full names, and runs the validators there, side by side. Secrets are not copied. The tree is
 // always removed.
 func (c checker) check(ctx context.Context, vs []state.Validator, staged map[state.Path]state.Object) (err error) {
 	if len(vs) == 0 {
@@ -52,19 +52,13 @@ func (c checker) check(ctx context.Context, vs []state.Validator, staged map[sta
 			return fmt.Errorf("check: %w", err)
 		}
 	}
+	err = c.validateAll(ctx, vs, copies)
 	for _, v := range vs {
-		err := c.validate(ctx, v, copies)
-		if err != nil && len(v.Each) > 0 {
-			err = parallel.Do(len(v.Each), runtime.GOMAXPROCS(0), func(i int) error { return c.validate(ctx, v.Each[i], copies) })
-		}
-		if err != nil {
-			return err
-		}
-		if v.Early {
+		if v.Early && err == nil {
 			c.passed[key(v)] = true
 		}
 	}
-	return nil
+	return err
 }
 
 // collect returns the contents of the tree: the new files, and those that the
@@ -102,9 +96,25 @@ func writeScratch(file string, content []byte) error {
 	return errors.Join(os.WriteFile(file, content, 0o644), backdate(file))
 }
 
-func (c checker) validate(ctx context.Context, v state.Validator, m scratch.Paths) error {
+// validateAll runs validators side by side, and for one that fails those that it stands for.
+// It returns the error of the first in the list.
+func (c checker) validateAll(ctx context.Context, vs []state.Validator, m scratch.Paths) error {
+	argv := make([][]string, len(vs))
+	for i, v := range vs {
+		argv[i] = v.Argv(m.Copy)
+	}
+	return parallel.Do(len(vs), runtime.GOMAXPROCS(0), func(i int) error {
+		err := c.validate(ctx, vs[i], argv[i], m)
+		if err != nil && len(vs[i].Each) > 0 {
+			err = c.validateAll(ctx, vs[i].Each, m)
+		}
+		return err
+	})
+}
+
+func (c checker) validate(ctx context.Context, v state.Validator, argv []string, m scratch.Paths) error {
 	began := time.Now()
-	res, err := c.run.Run(ctx, Command{Argv: v.Argv(func(p state.Path) string { return m.Copy(p) })})
+	res, err := c.run.Run(ctx, Command{Argv: argv})
 	if err != nil {
 		return fmt.Errorf("check %s: %w", v.Name, err)
 	}

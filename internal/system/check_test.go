@@ -72,6 +72,19 @@ func TestCheck(t *testing.T) {
 	must(t, h.Check(context.Background(), []state.Validator{look(`grep -q "table $1/*etc/x/table" "$1/etc/x/conf"`)}, staged))
 }
 
+// Validators work side by side; what is told is the error of the first in the list.
+func TestCheckSideBySide(t *testing.T) {
+	both := state.Path(t.TempDir())
+	meet := func(own, other, then string) state.Validator {
+		return look("touch " + string(both.Join(own)) + "; for i in $(seq 100); do test -e " + string(both.Join(other)) + " && " + then + "; sleep 0.1; done; exit 9")
+	}
+	h := NewHost(Options{Scratch: t.TempDir()})
+	err := h.Check(t.Context(), []state.Validator{meet("a", "b", "sleep 0.1 && exit 3"), meet("b", "a", "exit 4")}, nil)
+	if rejected, is := errors.AsType[*RejectedError](err); !is || rejected.Code != 3 {
+		t.Errorf("error %v, want exit status 3", err)
+	}
+}
+
 // What passed before anything was touched is not asked for again with the same
 // contents; a rejection is.
 func TestCheckRemembersEarlyPasses(t *testing.T) {

@@ -37,7 +37,8 @@ func (t tables) render(in step.Input) (*templates.Tables, error) {
 // and OpenDKIM logs nothing if no row matches.
 func tablesOf(in step.Input) tables {
 	t := tables{make([]templates.KeyRow, 0, len(in.Spec.Domains)), make([]templates.SigningRow, 0, len(in.Spec.Domains))}
-	for _, d := range in.Spec.Domains {
+	for i := range in.Spec.Domains {
+		d := &in.Spec.Domains[i]
 		k, ok := in.Ledger.Signing(d.Name)
 		if !ok {
 			continue
@@ -45,7 +46,7 @@ func tablesOf(in step.Input) tables {
 		name := dnsname.Key(k.Selector, d.Name)
 		t.keys = append(t.keys, templates.KeyRow{Name: name, Domain: d.Name, Selector: k.Selector, Path: k.File})
 		for _, pattern := range d.Senders() {
-			t.signing = append(t.signing, templates.SigningRow{Pattern: pattern, Key: name, Signer: identity(d, pattern)})
+			t.signing = append(t.signing, templates.SigningRow{Pattern: pattern, Key: name, Signer: identity(*d, pattern)})
 		}
 	}
 	primary, ok := in.Ledger.Signing(in.Spec.Host.Domain)
@@ -84,8 +85,8 @@ func identity(d spec.Domain, pattern string) string {
 // explicitSenders returns the senders with a row of their own.
 func explicitSenders(s spec.Spec) map[string]bool {
 	all := map[string]bool{}
-	for _, d := range s.Domains {
-		for _, a := range d.Also {
+	for i := range s.Domains {
+		for _, a := range s.Domains[i].Also {
 			all[a] = true
 		}
 	}

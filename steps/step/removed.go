@@ -37,8 +37,19 @@ func WithoutFile(keys keyring.Ledger, sp spec.Spec) []string {
 	return names
 }
 
+// Counted returns the input with what takes a look at all domains, for steps that do not
+// change it.
+func (in Input) Counted() Input {
+	list := in.WithoutFile()
+	in.Keys.withoutFile = &list
+	return in
+}
+
 // WithoutFile returns those of them that the run neither selects nor takes out of the spec.
 func (in Input) WithoutFile() []string {
+	if in.Keys.withoutFile != nil {
+		return slices.Clone(*in.Keys.withoutFile)
+	}
 	return slices.DeleteFunc(WithoutFile(in.Ledger, in.Spec), func(name string) bool {
 		return in.Scope.Selects(name) || slices.ContainsFunc(in.Removed, func(d spec.Domain) bool { return d.Name == name })
 	})
@@ -65,7 +76,7 @@ func (in Input) Withdrawn() Input {
 	if len(in.Keys.Withdraw) == 0 {
 		return in
 	}
-	in.Ledger = maps.Clone(in.Ledger)
+	in.Ledger, in.Keys.withoutFile = maps.Clone(in.Ledger), nil
 	for domain, selectors := range in.Keys.Withdraw {
 		keys := slices.Clone(in.Ledger[domain])
 		for i, k := range keys {

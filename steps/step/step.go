@@ -75,6 +75,8 @@ type KeyChanges struct {
 	// Withdraw are keys whose record and private key go in this run, once nothing
 	// signs with them: selectors, by domain.
 	Withdraw map[string][]string
+
+	withoutFile *[]string // what Input.WithoutFile returns, nil where nobody has looked
 	// Permissions are private keys that were there before, with the owner and mode
 	// that OpenDKIM needs: it could not read them, or refuse what others can read.
 	Permissions []state.Meta

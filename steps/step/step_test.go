@@ -153,3 +153,22 @@ func TestEnumerations(t *testing.T) {
 		}
 	}
 }
+
+// What was counted once is what a look at all domains returns, until keys are withdrawn.
+func TestCountedDomainsWithoutFile(t *testing.T) {
+	in := three().Counted()
+	for range 2 {
+		if got := in.WithoutFile(); !slices.Equal(got, []string{"c.example"}) {
+			t.Errorf("without a file: %q", got)
+		}
+	}
+	_ = append(in.WithoutFile()[:0], "x.example")
+	in.Consents = map[string]bool{"domain c.example": true}
+	if got := in.Leaving(); !slices.Equal(got, []string{"c.example"}) {
+		t.Errorf("leaving %q", got)
+	}
+	in.Keys.Withdraw = map[string][]string{"c.example": {"k1"}}
+	if got := in.Withdrawn().WithoutFile(); len(got) > 0 {
+		t.Errorf("without a file, after its key is gone: %q", got)
+	}
+}
