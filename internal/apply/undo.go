@@ -134,7 +134,9 @@ func (u *undo) files(st *stage) {
 			return u.revert(c, cur, u.scratchPath(st, i, c.Path))
 		}, c.Before, c.Serial)
 	}
-	u.carryOut(u.prepare(steps))
+	did, end := u.o.Bar(st.Name+": files put back", 2*len(steps)) // written, and put in place
+	defer end()
+	u.carryOut(u.prepare(steps, did), did)
 }
 
 // plan decides on one path and adds the step that it needs, if any.
@@ -156,10 +158,11 @@ func (u *undo) plan(steps []step, p state.Path, decide func(state.Object) (step,
 }
 
 // prepare writes and syncs the contents that the steps need, directories first.
-func (u *undo) prepare(steps []step) []step {
+func (u *undo) prepare(steps []step, did func()) []step {
 	var ready []step
 	var written []state.Path
 	for _, s := range steps {
+		did()
 		if s.dir {
 			u.addError(s.do(), u.restoreCommand(s.path, s.saved, s.zone)...)
 			written = append(written, s.path)
@@ -180,9 +183,10 @@ func (u *undo) prepare(steps []step) []step {
 	return ready
 }
 
-func (u *undo) carryOut(steps []step) {
+func (u *undo) carryOut(steps []step, did func()) {
 	var touched []state.Path
 	for _, s := range steps {
+		did()
 		if err := s.do(); err != nil {
 			u.addError(err, u.restoreCommand(s.path, s.saved, s.zone)...)
 		}

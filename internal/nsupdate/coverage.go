@@ -2,24 +2,46 @@ package nsupdate
 
 import (
 	"context"
+	"slices"
 
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsname"
+	"mailsetup/internal/parallel"
 	"mailsetup/internal/state"
 )
 
 // Coverage asks a primary which wildcards answer for some names; see
 // dnsclient.Client.Coverage.
 func (s *Session) Coverage(ctx context.Context, server string, key Key, origin string, names []string, ours []state.Record) (dnsclient.Coverage, error) {
-	c, err := s.conn(ctx, server, key)
-	if err != nil {
-		return dnsclient.Coverage{}, err
-	}
-	return dnsclient.FindCoverage(origin, names, ours, func(name string, kind uint16) (*dns.Msg, error) {
-		return c.ask(ctx, dnsclient.Query(name, kind, false))
+	parts := slices.Collect(slices.Chunk(names, partOf(len(names))))
+	found := make([]dnsclient.Coverage, len(parts))
+	err := parallel.Do(len(parts), atOnce, func(i int) error {
+		return s.with(ctx, server, key, func(c *conn) (err error) {
+			found[i], err = dnsclient.FindCoverage(origin, parts[i], ours, func(name string, kind uint16) (*dns.Msg, error) {
+				return c.ask(ctx, dnsclient.Query(name, kind, false))
+			})
+			return err
+		})
 	})
+	if err != nil || len(found) == 0 {
+		return dnsclient.Coverage{Origin: origin}, err
+	}
+	all := found[0]
+	for _, f := range found[1:] {
+		for _, r := range f.Records {
+			if !slices.ContainsFunc(all.Records, func(o state.Record) bool { return dnsclient.Same(o, r) }) {
+				all.Records = append(all.Records, r)
+			}
+		}
+		all.Names = append(all.Names, f.Names...)
+	}
+	if len(found) > 1 {
+		slices.Sort(all.Names)
+		all.Names = slices.Compact(all.Names)
+	}
+	return all, nil
 }
 
 // ownRecords returns the records that exist at their names. The others are those of a

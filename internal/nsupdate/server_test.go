@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,8 @@ type primary struct {
 	refer string
 	// before is called when an update has come, before it is looked at.
 	before func()
+	// conns counts connections that were made.
+	conns atomic.Int64
 }
 
 func newPrimary(t *testing.T, records ...string) *primary {
@@ -49,7 +52,7 @@ func newPrimary(t *testing.T, records ...string) *primary {
 	}
 	started := make(chan struct{})
 	s := &dns.Server{
-		Listener: listener, TsigSecret: map[string]string{testKey: testSecret}, Handler: p,
+		Listener: counted{listener, &p.conns}, TsigSecret: map[string]string{testKey: testSecret}, Handler: p,
 		MsgAcceptFunc:     func(dns.Header) dns.MsgAcceptAction { return dns.MsgAccept },
 		NotifyStartedFunc: func() { close(started) },
 	}
@@ -239,4 +242,18 @@ func client(servers ...string) *dnsclient.Client {
 	c := dnsclient.New(servers...)
 	c.Timeout = 200 * time.Millisecond
 	return c
+}
+
+// counted is a listener that counts connections.
+type counted struct {
+	net.Listener
+	n *atomic.Int64
+}
+
+func (c counted) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err == nil {
+		c.n.Add(1)
+	}
+	return conn, err
 }

@@ -1,6 +1,8 @@
 package nsupdate_test
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -13,6 +15,7 @@ import (
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsclient/dnstest"
 	"mailsetup/internal/nsupdate"
+	"mailsetup/internal/parallel"
 )
 
 func testPrimaries(t *testing.T, resolver *dnsclient.Client) (*nsupdate.Session, nsupdate.Key) {
@@ -126,5 +129,40 @@ func TestADeadPrimaryIsTriedOnce(t *testing.T) {
 	_, _, second := gone.Zone(t.Context(), listener.Addr().String(), key, "b.example.")
 	if first == nil || first != second {
 		t.Errorf("dialed again: %v, %v", first, second)
+	}
+}
+
+// Many are served at the same time, over a few connections; what they ask comes together.
+func TestManyAskAPrimary(t *testing.T) {
+	var records []string
+	var list []nsupdate.Question
+	var names []string
+	for i := range 200 {
+		name := fmt.Sprintf("d%03d.example.org.", i)
+		names = append(names, name)
+		list = append(list, nsupdate.Question{Name: name, Type: "TXT"})
+		records = append(records, name+" 60 IN TXT here")
+	}
+	p := newPrimary(t, append(records, "*.d007.example.org. 60 IN TXT any")...)
+	ask, key := testPrimaries(t, nil)
+	if err := parallel.Do(100, 100, func(i int) error {
+		origin, _, err := ask.Zone(t.Context(), p.addr, key, names[i])
+		if err == nil && origin != "example.org." {
+			err = errors.New(origin)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	found, err := ask.Records(t.Context(), p.addr, key, list)
+	if err != nil || len(found) != 200 || found[199].Name != "d199.example.org." {
+		t.Errorf("%d records, %v", len(found), err)
+	}
+	cover, err := ask.Coverage(t.Context(), p.addr, key, "example.org.", names, nil)
+	if err != nil || len(cover.Names) != 200 || cover.Names[7] != "d007.example.org." || len(cover.Records) != 1 || cover.Records[0].Value != "any" {
+		t.Errorf("%d names, records %v, %v", len(cover.Names), cover.Records, err)
+	}
+	if n := p.conns.Load(); n > 8 {
+		t.Errorf("%d connections", n)
 	}
 }

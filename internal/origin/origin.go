@@ -24,6 +24,8 @@ import (
 type File struct {
 	Path   state.Path   `json:"path"`
 	Before state.Object `json:"before"` // absent: mailsetup made it
+	// Hash, if any, is that of the content before, which is in a file named after it.
+	Hash string `json:"hash,omitempty"`
 	// Written are the latest contents of it that runs found or wrote, as Mark has them.
 	Written []string `json:"written"`
 	// Edited: somebody edited it between two runs, so Before lacks what they wrote.
@@ -47,6 +49,33 @@ func Mark(o state.Object) string {
 // Same reports whether two objects are the same to whoever reads them.
 func Same(a, b state.Object) bool {
 	return Mark(a) == Mark(b) && (a.Kind == state.Absent || a.Mode == b.Mode && a.Owner == b.Owner)
+}
+
+// maxInline is the length up to which a content is in the file that runs write again: that
+// of a configuration with ten thousand zones is 2 MB.
+const maxInline = 8 << 10
+
+// mark is the Mark of how the path was before.
+func (f *File) mark() string {
+	if f.Hash != "" {
+		return f.Hash
+	}
+	return Mark(f.Before)
+}
+
+// wasAs reports whether the path was before as an object is.
+func (f *File) wasAs(o state.Object) bool {
+	return f.mark() == Mark(o) && Same(state.Object{Kind: f.Before.Kind, Mode: f.Before.Mode, Owner: f.Before.Owner}, state.Object{Kind: o.Kind, Mode: o.Mode, Owner: o.Owner})
+}
+
+// setAside takes a long content out, and returns it.
+func (f *File) setAside() []byte {
+	content := f.Before.Content
+	if f.Hash != "" || f.Before.Kind != state.Regular || len(content) <= maxInline {
+		return nil
+	}
+	f.Hash, f.Before.Content = plan.Hash(content), nil
+	return content
 }
 
 // files are all that are known, by path.
@@ -78,7 +107,11 @@ func (fs files) add(p plan.Plan) (changed []*File) {
 func (fs files) found(c plan.Change) {
 	f := fs[c.Path]
 	switch {
-	case f == nil || Same(f.Before, c.Before) || f.givenBack() && !slices.Contains(f.Written, Mark(c.Before)):
+	case f == nil:
+		fs[c.Path] = &File{Path: c.Path, Before: c.Before}
+	case f.wasAs(c.Before):
+		fs[c.Path] = &File{Path: c.Path, Before: f.Before, Hash: f.Hash}
+	case f.givenBack() && !slices.Contains(f.Written, Mark(c.Before)):
 		fs[c.Path] = &File{Path: c.Path, Before: c.Before}
 	case f.Before.Kind == state.Regular && !slices.Contains(f.Written, Mark(c.Before)):
 		f.Edited = true
@@ -87,7 +120,7 @@ func (fs files) found(c plan.Change) {
 
 // givenBack reports whether the last run that changed the file put it back.
 func (f *File) givenBack() bool {
-	return len(f.Written) > 0 && f.Written[len(f.Written)-1] == Mark(f.Before)
+	return len(f.Written) > 0 && f.Written[len(f.Written)-1] == f.mark()
 }
 
 // wrote makes a content the latest of those that are remembered.
@@ -155,21 +188,48 @@ func Remember(ctx context.Context, on store.Files, journal *apply.Journal, p pla
 	}
 	texts := map[state.Path][]byte{}
 	for _, f := range changed {
+		if content := f.setAside(); content != nil {
+			texts[state.OriginDir.Join(f.Hash)] = content
+		}
 		text, err := json.Marshal(f)
 		if err != nil {
 			return false, err
 		}
 		texts[state.OriginDir.Join(nameOf(f.Path))] = text
 	}
-	return true, store.SaveOrigins(on, texts)
+	if err := store.SaveOrigins(on, texts); err != nil {
+		return true, err
+	}
+	used := map[string]bool{}
+	for path, f := range all {
+		used[nameOf(path)], used[f.Hash] = true, true
+	}
+	for name := range there { // contents of a time that is over
+		if !used[name] {
+			_ = on.Remove(state.OriginDir.Join(name))
+		}
+	}
+	return true, nil
 }
 
 // Load returns all files, from what was remembered or, where nothing was, from the
 // journal. It is an error if neither knows how this host was before the first run.
 func Load(ctx context.Context, on store.Files, journal *apply.Journal) (map[state.Path]*File, error) {
-	return load(ctx, on, journal)
+	all, err := load(ctx, on, journal)
+	for _, f := range all {
+		if f.Hash == "" || err != nil {
+			continue
+		}
+		var o state.Object
+		if o, err = on.Read(state.OriginDir.Join(f.Hash)); err == nil && plan.Hash(o.Content) != f.Hash {
+			err = fmt.Errorf("%s is damaged", state.OriginDir.Join(f.Hash))
+		}
+		f.Before.Content = o.Content
+	}
+	return all, err
 }
 
+// load returns all files; where a content is in a file of its own, without it.
 func load(ctx context.Context, on store.Files, journal *apply.Journal) (files, error) {
 	all := files{}
 	names, err := on.List(state.OriginDir)

@@ -165,3 +165,34 @@ func TestEarlierBuilds(t *testing.T) {
 		t.Errorf("known %v, %v", known, err)
 	}
 }
+
+// A long content is written once, and runs that change its file again do not read it.
+func TestLongContents(t *testing.T) {
+	h := newHost(t)
+	long := strings.Repeat("zone \"x.example\" { };\n", 1000)
+	h.Put(mainCf, file(long))
+	h.run(string(spec.HostFile), "h", string(mainCf), long+"ours")
+	h.ClearTrace()
+	h.run(string(mainCf), long+"ours too")
+	for _, step := range h.Trace() {
+		if hash := plan.Hash([]byte(long)); strings.Contains(step, hash) {
+			t.Errorf("written again: %s", step)
+		}
+	}
+	h.want(mainCf, "file "+strings.TrimSpace(long))
+	aside := state.OriginDir.Join(plan.Hash([]byte(long)))
+	o, _ := h.Read(aside)
+	h.PutFile(aside, "damaged")
+	h.want(mainCf, string(aside)+" is damaged")
+	h.Put(aside, o)
+	h.Put(mainCf, file(long+"ours too, edited"))
+	h.run(string(mainCf), long+"ours at last")
+	h.want(mainCf, "file "+strings.TrimSpace(long)+", edited")
+	h.run(string(spec.HostFile), "", string(mainCf), long)
+	h.Put(mainCf, file("short"))
+	h.run(string(spec.HostFile), "h", string(mainCf), "ours")
+	h.want(mainCf, "file short")
+	if o, _ := h.Read(aside); o.Kind != state.Absent {
+		t.Error("a content that is of no use is left")
+	}
+}

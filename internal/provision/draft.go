@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"mailsetup/internal/apt"
 	"mailsetup/internal/dkimkeys"
@@ -184,8 +185,14 @@ func (p *Provisioner) addFirstKeys(ctx context.Context, d *Draft) {
 	d.pairs = append(d.pairs, pairs...)
 }
 
+// silentPlan is the time after which people are told what they wait for.
+const silentPlan = 2 * time.Second
+
 // makePlan compares the desired state with the machine.
 func (p *Provisioner) makePlan(ctx context.Context, d *Draft) (plan.Plan, error) {
+	defer time.AfterFunc(silentPlan, func() {
+		p.UI.Logf("comparing what %s and this %s should have with what is there", text.Count(len(d.Want.Domains), "domain"), p.Machine.Kind())
+	}).Stop()
 	list := d.Steps
 	if list == nil {
 		list = p.Brought.among(steps.All())

@@ -5,16 +5,18 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/nsupdate"
+	"mailsetup/internal/parallel"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
 
-// Primaries are name servers that are queried with TSIG; nsupdate.Session implements
-// it.
+// Primaries are name servers that are queried with TSIG, by several callers at a time;
+// nsupdate.Session implements it.
 type Primaries interface {
 	Zone(ctx context.Context, server string, key nsupdate.Key, name string) (origin, primary string, err error)
 	Records(ctx context.Context, server string, key nsupdate.Key, list []nsupdate.Question) ([]state.Record, error)
@@ -38,15 +40,26 @@ type UpdateRequest struct {
 func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []UpdateRequest, leaving []string, here state.Facts) (state.Zones, error) {
 	u := &updateSurvey{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]nsupdate.Key{}}
 	failed := state.DomainErrors{}
-	for _, w := range wishes {
-		if err := u.find(ctx, w); err != nil {
+	// Each is a few questions; how many of them a primary gets at a time, its session bounds.
+	places := make([]places, len(wishes))
+	_ = parallel.Do(len(wishes), domainsAtOnce, func(i int) error {
+		places[i] = u.locate(ctx, wishes[i])
+		return nil
+	})
+	for i, w := range wishes {
+		if err := u.find(w, places[i]); err != nil {
 			failed[w.Domain] = fmt.Errorf("%s: %w", w.Domain, err)
 		}
 	}
 	u.addPublished(leaving)
+	unread := make([]error, len(u.order))
+	_ = parallel.Do(len(u.order), domainsAtOnce, func(i int) error {
+		unread[i] = u.read(ctx, u.order[i])
+		return nil
+	})
 	var list []state.Zone
-	for _, z := range u.order {
-		if err := u.read(ctx, z); err != nil {
+	for i, z := range u.order {
+		if err := unread[i]; err != nil {
 			for _, domain := range z.domains {
 				failed[domain] = fmt.Errorf("zone %s: %w", dnsname.TrimDot(z.Origin), err)
 			}
@@ -63,6 +76,7 @@ type updateSurvey struct {
 	here  state.Facts
 	zones map[string]*updatedZone // by origin
 	order []*updatedZone
+	mu    sync.Mutex // of keys
 	keys  map[state.Path]nsupdate.Key
 }
 
@@ -88,6 +102,8 @@ func (z *updatedZone) addDomain(domain string) {
 }
 
 func (u *updateSurvey) key(p state.Path) (nsupdate.Key, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	if k, ok := u.keys[p]; ok {
 		return k, nil
 	}
@@ -98,14 +114,49 @@ func (u *updateSurvey) key(p state.Path) (nsupdate.Key, error) {
 	return k, err
 }
 
-// find sorts the names of a request into their zones. A name that the zone delegates is
-// queried there all the same, which returns the delegation.
-func (u *updateSurvey) find(ctx context.Context, w UpdateRequest) error {
+// places are the zones of the names of a request, by name.
+type places map[string]spot
+
+// spot is the zone that holds a name, and its primary.
+type spot struct {
+	origin, primary string
+	err             error
+}
+
+// domainsAtOnce is the number of domains and zones that are asked about at a time.
+const domainsAtOnce = 64
+
+// locate finds the zones of a request's names.
+func (u *updateSurvey) locate(ctx context.Context, w UpdateRequest) places {
+	own := w.Domain + "."
 	key, err := u.key(w.KeyFile)
 	if err != nil {
-		return err
+		return places{own: {err: err}}
 	}
-	own, err := u.zone(ctx, w, key, w.Domain+".")
+	ask := func(name string) (at spot) {
+		server := w.Server
+		if server == "" {
+			server = u.local(name)
+		}
+		at.origin, at.primary, at.err = u.ask.Zone(ctx, server, key, name)
+		return at
+	}
+	found := places{own: ask(own)}
+	for _, r := range w.Records {
+		if found[own].err != nil {
+			break
+		}
+		if _, seen := found[r.Name]; !seen {
+			found[r.Name] = ask(r.Name)
+		}
+	}
+	return found
+}
+
+// find sorts the names of a request into their zones. A name that the zone delegates is
+// queried there all the same, which returns the delegation.
+func (u *updateSurvey) find(w UpdateRequest, at places) error {
+	own, err := u.zone(w, at[w.Domain+"."])
 	if err != nil {
 		return err
 	}
@@ -115,7 +166,7 @@ func (u *updateSurvey) find(ctx context.Context, w UpdateRequest) error {
 		if !seen {
 			inside := strings.HasSuffix(r.Name, "."+w.Domain+".")
 			// Whoever has a name outside of the domain need not know our key.
-			if z, err = u.zone(ctx, w, key, r.Name); err != nil && inside {
+			if z, err = u.zone(w, at[r.Name]); err != nil && inside {
 				return err
 			}
 			if z == nil && inside {
@@ -131,16 +182,12 @@ func (u *updateSurvey) find(ctx context.Context, w UpdateRequest) error {
 	return nil
 }
 
-func (u *updateSurvey) zone(ctx context.Context, w UpdateRequest, key nsupdate.Key, name string) (*updatedZone, error) {
-	server := w.Server
-	if server == "" {
-		server = u.local(name)
+// zone returns the zone at a place, nil for none.
+func (u *updateSurvey) zone(w UpdateRequest, at spot) (*updatedZone, error) {
+	if at.err != nil || at.origin == "" {
+		return nil, at.err
 	}
-	origin, primary, err := u.ask.Zone(ctx, server, key, name)
-	if err != nil || origin == "" {
-		return nil, err
-	}
-	return u.add(origin, primary, w.KeyFile), nil
+	return u.add(at.origin, at.primary, w.KeyFile), nil
 }
 
 func (u *updateSurvey) add(origin, primary string, key state.Path) *updatedZone {

@@ -3,9 +3,13 @@ package zones
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -23,6 +27,7 @@ const (
 // primaries are name servers with the zones and the records of a test. Servers
 // that are not named are found at the one of the zone.
 type primaries struct {
+	mu      sync.Mutex        // of what was asked
 	zones   map[string]string // origin: server
 	records []state.Record
 	asked   []nsupdate.Question
@@ -44,6 +49,8 @@ func (p *primaries) Zone(_ context.Context, server string, _ nsupdate.Key, name 
 }
 
 func (p *primaries) Records(_ context.Context, _ string, _ nsupdate.Key, list []nsupdate.Question) ([]state.Record, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.asked = append(p.asked, list...)
 	var found []state.Record
 	for _, r := range p.records {
@@ -55,6 +62,8 @@ func (p *primaries) Records(_ context.Context, _ string, _ nsupdate.Key, list []
 }
 
 func (p *primaries) Coverage(_ context.Context, _ string, _ nsupdate.Key, _ string, names []string, _ []state.Record) (dnsclient.Coverage, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.covered = append(p.covered, names...)
 	return p.cover, nil
 }
@@ -204,4 +213,44 @@ func TestUpdatedUnderWildcard(t *testing.T) {
 	if names := []string{"mail.example.org.", "example.org.", "_dmarc.example.org."}; !slices.Equal(ask.covered, names) {
 		t.Errorf("asked about %q, want %q", ask.covered, names)
 	}
+}
+
+// distant are primaries whose answers take a while.
+type distant struct {
+	*primaries
+	wait func()
+}
+
+func (d distant) Zone(ctx context.Context, server string, key nsupdate.Key, name string) (origin, primary string, err error) {
+	d.wait()
+	return d.primaries.Zone(ctx, server, key, name)
+}
+
+func (d distant) Records(ctx context.Context, server string, key nsupdate.Key, list []nsupdate.Question) ([]state.Record, error) {
+	d.wait()
+	return d.primaries.Records(ctx, server, key, list)
+}
+
+// Domains, and zones, are asked about side by side: a hundred take as long as two. The order of
+// what is found is that of the zones.
+func TestUpdatedZonesSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := systemtest.NewMem()
+		m.Put(tsigPath, state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: []byte(tsigText)})
+		p := &primaries{zones: map[string]string{}}
+		var wishes []UpdateRequest
+		for i := range 100 {
+			domain := fmt.Sprintf("d%02d.example", i)
+			p.zones[domain+"."] = "192.0.2.53:53"
+			wishes = append(wishes, UpdateRequest{Domain: domain, KeyFile: tsigPath, Records: []state.Record{{Name: domain + ".", Type: "TXT"}}})
+		}
+		began := time.Now()
+		list, err := Updated(t.Context(), distant{p, func() { time.Sleep(time.Second) }}, m, wishes, nil, state.Facts{})
+		if err != nil || len(list) != 100 || list[99].Origin != "d99.example." {
+			t.Errorf("%d zones, %v", len(list), err)
+		}
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
 }
