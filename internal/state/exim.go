@@ -15,6 +15,8 @@ type Exim struct {
 	// what they say, nil if there are none or if it is not understood.
 	Signs []string
 	Hand  *EximDKIM
+	// Breaks says of such places what makes signatures break, or mail leave without one.
+	Breaks []EximFault
 	// Ignored has settings that Exim does not read, since the configuration is split; "" for none.
 	Ignored Path
 	// Local are the domains of dc_other_hostnames, whose mail Exim delivers here.
@@ -33,4 +35,9 @@ type EximDKIM struct {
 	Key, Table, Directory Path
 	Suffix                string
 	At                    string // the place, file:line, of the private key
+}
+
+// EximFault is a setting for DKIM with what is wrong with it.
+type EximFault struct {
+	At, Text string // the place, file:line
 }

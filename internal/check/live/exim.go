@@ -21,12 +21,7 @@ func (c *checker) signsByExim() bool { return c.s.SetUp && c.in.Spec.Host.MTA ==
 func (c *checker) exim(ctx context.Context, domains []subject.Domain) {
 	daemons{c}.units(ctx)
 	toSigner{c}.keys(domains)
-	if file := c.s.Facts.Exim.Ignored; file != "" {
-		c.add(finding.Finding{
-			ID: "live.stale", Severity: finding.Warning, Subject: string(file), Seen: "exim4 does not read it: the configuration is split",
-			Remedy: finding.Text(fmt.Sprintf("put what it says into a file below %s/main, and remove it; then:", eximconf.ConfDir)).Command("systemctl reload exim4"),
-		})
-	}
+	c.eximSettings()
 	if !c.o.Wants("live.signed.sendmail") {
 		return
 	}
@@ -60,6 +55,23 @@ func (c *checker) exim(ctx context.Context, domains []subject.Domain) {
 			f.Remedy, f.Fixable = c.eximRemedy(s)
 		}
 		c.add(f)
+	}
+}
+
+// eximSettings tells of settings that Exim does not read, and of those with which signatures
+// break: it says nothing of either.
+func (c *checker) eximSettings() {
+	if file := c.s.Facts.Exim.Ignored; file != "" {
+		c.add(finding.Finding{
+			ID: "live.stale", Severity: finding.Warning, Subject: string(file), Seen: "exim4 does not read it: the configuration is split",
+			Remedy: finding.Text(fmt.Sprintf("put what it says into a file below %s/main, and remove it; then:", eximconf.ConfDir)).Command("systemctl reload exim4"),
+		})
+	}
+	for _, fault := range c.s.Facts.Exim.Breaks {
+		c.add(finding.Finding{
+			ID: "live.stale", Severity: finding.Warning, Subject: fault.At, Seen: cut(fault.Text),
+			Remedy: finding.Text("correct that line; then:").Command("systemctl reload exim4"),
+		})
 	}
 }
 

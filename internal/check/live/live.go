@@ -144,6 +144,9 @@ func (c *checker) withoutPostfix(ctx context.Context, domains []subject.Domain) 
 		c.exim(ctx, domains)
 		return
 	}
+	if c.s.Facts.Exim != nil {
+		c.eximSettings()
+	}
 	if c.s.Facts.MTA == "" {
 		return // no mail leaves from here
 	}

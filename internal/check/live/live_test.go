@@ -161,6 +161,10 @@ func TestFaults(t *testing.T) {
 		}, nil},
 		{"an ordinary user", func(w *world) { w.server.Unprivileged = true }, []string{"unknown live.socket", "unknown live.keys", "unknown live.signed.sendmail"}},
 		{"no Postfix", func(w *world) { w.server.Facts.Postfix, w.server.Facts.MTA = nil, "exim4" }, []string{"unknown live.signed.sendmail"}},
+		{"an exim4 that was set up by hand", func(w *world) {
+			w.server.Facts.Postfix, w.server.Facts.MTA = nil, "exim4"
+			w.server.Facts.Exim = &state.Exim{Breaks: []state.EximFault{{At: "/etc/exim4/exim4.conf.localmacros:3", Text: "DKIM_CANON = simple: it breaks"}}}
+		}, []string{"unknown live.signed.sendmail", "warning live.stale"}},
 		{"parked", func(w *world) { w.domains[0].Sends = false }, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

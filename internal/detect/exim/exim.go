@@ -53,6 +53,7 @@ func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts
 // readSigning looks for DKIM in the files that count, apart from ours.
 func readSigning(s source.Source, e *state.Exim) error {
 	var macros []eximconf.Macro
+	ours := slices.Contains(e.Files, eximconf.SplitFile) && e.Split
 	for _, p := range e.Files {
 		if p == eximconf.MacrosFile && e.Split {
 			if err := findIgnored(s, e); err != nil {
@@ -67,11 +68,14 @@ func readSigning(s source.Source, e *state.Exim) error {
 		if err != nil {
 			return err
 		}
-		for _, m := range eximconf.SigningMacros(edits.BlankBlock(string(text), eximconf.BlockName)) {
+		theirs := edits.BlankBlock(string(text), eximconf.BlockName)
+		ours = ours || theirs != string(text)
+		for _, m := range eximconf.SigningMacros(theirs) {
 			m.At = fmt.Sprintf("%s:%d", p, m.Line)
 			macros, e.Signs = append(macros, m), append(e.Signs, m.At)
 		}
 	}
+	e.Breaks = eximconf.Faults(macros, ours)
 	if len(macros) > 0 {
 		var unknown string
 		if e.Hand, unknown = eximconf.ByHand(macros); e.Hand == nil {
