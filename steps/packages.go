@@ -4,6 +4,7 @@ import (
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/inbound"
+	"mailsetup/steps/records"
 	"mailsetup/steps/step"
 )
 
@@ -38,7 +39,7 @@ func missingPackages(in step.Input) []state.Package {
 	} else if !in.SignsNothing() {
 		want = append(want, state.Package{Name: "opendkim", Why: "signs it"})
 	}
-	if in.Spec.Host.DNS == spec.DNSBind && !in.Scope.IsHostOnly() {
+	if (in.Spec.Host.DNS == spec.DNSBind || in.Spec.Host.DNS == spec.DNSSlots && records.SlotMode(in.Spec) == spec.DNSBind) && !in.Scope.IsHostOnly() {
 		want = append(want, state.Package{Name: "bind9", Why: "serves the records"})
 	}
 	return append(want, inbound.Packages(in)...)

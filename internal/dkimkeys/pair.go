@@ -4,6 +4,7 @@ package dkimkeys
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -40,6 +41,19 @@ func NewPair(d spec.Domain, selector string, now time.Time) Pair {
 func (p Pair) On(h spec.Host) Pair {
 	p.Key.File = string(signer.KeyFileOf(h, p.Domain, p.Key.Selector))
 	return p
+}
+
+// InSlot returns the pair of a key in a slot of a domain that had these keys: its file has a
+// number of its own, which no file has that there is.
+func (p Pair) InSlot(h spec.Host, zone string, keys []keyring.Key, files system.Reader) Pair {
+	p.Key.SlotZone = zone
+	for n := keyring.FileNumber(keys, p.Key.Selector); ; n++ {
+		file := signer.KeyFileOf(h, p.Domain, fmt.Sprintf("%s-%d", p.Key.Selector, n))
+		if o, err := files.Stat(file); err != nil || o.Kind == state.Absent {
+			p.Key.File = string(file)
+			return p
+		}
+	}
 }
 
 // WithKey returns the pair with the key instead of the placeholders.

@@ -8,6 +8,7 @@ import (
 	"github.com/miekg/dns"
 
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/state"
 )
 
@@ -27,6 +28,12 @@ func ask(ctx context.Context, c *dnsclient.Client, n dnsclient.NameServer, e Exp
 		// The alias leads out of the zone, so that others are in charge there.
 		behind, _, _ := c.Lookup(ctx, s.Records[last].Value, e.Record.Type)
 		s.Records = append(s.Records, behind...)
+	}
+	if t == dns.TypeCNAME && len(s.Records) == 0 && dnsname.IsKey(e.Record.Name) {
+		// Some providers have a copy of the text behind it instead.
+		if m, wrong := c.Ask(ctx, n, e.Zone, e.Record.Name, dns.TypeTXT); wrong.Fault == dnsclient.OK {
+			s.Records = dnsclient.AnswerChain(m, e.Record.Name, dns.TypeTXT)
+		}
 	}
 	if diagnose(e, s).Fault == Missing {
 		s.Elsewhere = askMisplaced(ctx, c, n, e, t)

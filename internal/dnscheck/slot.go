@@ -33,7 +33,7 @@ func observeSlot(ctx context.Context, c *dnsclient.Client, domain string, ttl ui
 	}
 	alias := Check(ctx, c, ForDomain(domain, []state.Record{owner}, []keyring.Key{k}, false), Result{})
 	if problem := serverProblem(alias); problem != "" {
-		return keyring.Observation{Problem: "its CNAME: " + problem}
+		return keyring.Observation{Problem: "its CNAME: " + problem, Alias: true}
 	}
 	var negative [2]time.Duration
 	var errs [2]error

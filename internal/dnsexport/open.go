@@ -110,7 +110,7 @@ func (r *Records) Wait(ctx context.Context, timeout time.Duration, print, status
 	want := make([]dnscheck.Expected, 0, len(r.domains))
 	for _, d := range r.domains {
 		records, copies := dns.ExpectedRecords(r.input, d)
-		e := dnscheck.ForDomain(d.Name, records, r.input.Ledger[d.Name], r.input.Spec.DNSOf(d) != spec.DNSManual)
+		e := dnscheck.ForDomain(d.Name, records, r.input.Ledger[d.Name], !r.input.Spec.ByHand(d))
 		e.Copies = copies
 		want = append(want, e)
 	}

@@ -30,6 +30,7 @@ func (r Request) zoneNames() []string {
 	if r.Scope.WholeHost() { // which takes out the records of those whose file is gone
 		names = append(names, step.WithoutFile(r.Ledger, r.Spec)...)
 	}
+	names = append(names, r.slotZones()...)
 	return sortedUnique(append(names, r.Scope.Selection()...)) // and those that the spec no longer has
 }
 
@@ -40,9 +41,32 @@ func (r Request) keyZoneNames() []string {
 	}
 	elsewhere := map[string]bool{}
 	for _, d := range r.Spec.Domains {
-		elsewhere[d.Name] = r.Spec.DNSOf(d) == spec.DNSManual
+		elsewhere[d.Name] = r.Spec.ByHand(d)
 	}
-	return slices.DeleteFunc(r.Scope.Selection(), func(name string) bool { return elsewhere[name] })
+	names := slices.DeleteFunc(r.Scope.Selection(), func(name string) bool { return elsewhere[name] })
+	return sortedUnique(append(names, r.slotZones()...))
+}
+
+// slotZones returns the slot zones of the domains that the request is about.
+func (r Request) slotZones() []string {
+	var names []string
+	add := func(d spec.Domain) {
+		for _, zone := range records.SlotZones(r.Spec, d, r.Ledger[d.Name]) {
+			if !slices.Contains(names, zone) {
+				names = append(names, zone)
+			}
+		}
+	}
+	for d := range r.Scope.Domains(r.Spec) {
+		add(d)
+	}
+	for _, d := range r.Removed {
+		add(d)
+	}
+	for _, name := range r.Scope.Selection() {
+		add(spec.Domain{Name: name, DNS: spec.DNSManual})
+	}
+	return names
 }
 
 // publishes reports whether a step is about records; nil means all steps.

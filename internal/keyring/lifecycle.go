@@ -31,6 +31,8 @@ type Observation struct {
 	Published bool
 	// Problem says who does not, and what it has instead.
 	Problem string
+	// Alias: that is about the CNAME of a slot, which somebody else publishes.
+	Alias bool
 	// MaxCacheTTL is how long others may remember what was there before: the larger
 	// of the record's TTL and that of a negative answer (RFC 2308 section 5); in a slot
 	// of those in both zones, and of the TTL of the CNAME.

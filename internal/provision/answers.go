@@ -105,6 +105,8 @@ func publication(want spec.Spec, x spec.Domain) string {
 	switch mode := want.DNSOf(x); {
 	case x.NewZone:
 		return "in a new zone of this machine's BIND"
+	case mode == spec.DNSSlots:
+		return "its keys in slots of " + want.Host.Slots.Zone + ", and the rest printed in the end, for you to publish"
 	case mode == spec.DNSBind:
 		return "in the zone that this machine's BIND serves"
 	case mode == spec.DNSUpdate && want.UpdateOf(x).Server != "":

@@ -13,6 +13,7 @@ import (
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/machine"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
@@ -23,6 +24,7 @@ import (
 	"mailsetup/steps"
 	"mailsetup/steps/daemons"
 	"mailsetup/steps/inbound"
+	"mailsetup/steps/records"
 	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
 )
@@ -139,12 +141,22 @@ func (p *Provisioner) addSuccessors(ctx context.Context, d *Draft) {
 	_ = parallel.Do(len(domains), lookupConcurrency, func(i int) error {
 		var made bool
 		if pairs[i], made = p.pairs[domains[i].Name]; !made {
-			pairs[i] = dkimkeys.NewPair(domains[i], selectors.Choose(ctx, domains[i].Name, ""), p.Machine.Now).On(d.Want.Host)
+			pairs[i] = newPair(p.Machine, d, domains[i], func() string { return selectors.Choose(ctx, domains[i].Name, "") })
 		}
 		return nil
 	})
 	p.keep(pairs)
 	d.pairs = append(d.pairs, pairs...)
+}
+
+// newPair returns the pair of a new key of a domain: in a slot that is free, if it has slots,
+// or else with a selector of its own.
+func newPair(m *machine.Machine, d *Draft, domain spec.Domain, selector func() string) dkimkeys.Pair {
+	slots, keys := records.Slots(d.Want, domain), d.Keys.Ledger[domain.Name]
+	if slot := slots.Free(keys, m.Now); slot != "" {
+		return dkimkeys.NewPair(domain, slot, m.Now).InSlot(d.Want.Host, slots.Zone, keys, m.Sys)
+	}
+	return dkimkeys.NewPair(domain, selector(), m.Now).On(d.Want.Host)
 }
 
 // lookupConcurrency is the number of domains about which DNS is asked at a time. Its
@@ -179,7 +191,7 @@ func (p *Provisioner) addFirstKeys(ctx context.Context, d *Draft) {
 	}
 	pairs := make([]dkimkeys.Pair, len(fresh))
 	_ = parallel.Do(len(fresh), lookupConcurrency, func(i int) error {
-		pairs[i] = dkimkeys.NewPair(fresh[i], selectors.ForFirstKey(ctx, fresh[i], chosen), p.Machine.Now).On(d.Want.Host)
+		pairs[i] = newPair(p.Machine, d, fresh[i], func() string { return selectors.ForFirstKey(ctx, fresh[i], chosen) })
 		return nil
 	})
 	d.pairs = append(d.pairs, pairs...)

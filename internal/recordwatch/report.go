@@ -119,7 +119,7 @@ func Hints(sp spec.Spec, d spec.Domain, r Result, problems []Problem) []string {
 		switch at := r.Watch.Restored[p.About]; {
 		case !p.Gone:
 			add("%s", p.Remedy)
-		case sp.DNSOf(d) == spec.DNSManual:
+		case sp.ByHand(d):
 			add("mailsetup dns %s prints what to publish", d.Name)
 		default:
 			// Restoring did not help a record that was gone before the attempt.

@@ -47,13 +47,13 @@ func byHandNotes(files system.Reader, p plan.Plan) ([]state.Note, error) {
 		}
 	}
 	for _, d := range now.Spec.Domains {
-		if now.Spec.DNSOf(d) == spec.DNSManual {
+		if now.Spec.ByHand(d) {
 			add(d.Name, "take these records out of the DNS of %s, but for those that stood there before, or that something else needs",
 				difference(recordsOf(now, d.Name), recordsOf(then, d.Name)))
 		}
 	}
 	for _, d := range then.Spec.Domains {
-		if then.Spec.DNSOf(d) == spec.DNSManual {
+		if then.Spec.ByHand(d) {
 			add(d.Name, "publish these records of %s again", difference(recordsOf(then, d.Name), recordsOf(now, d.Name)))
 		}
 	}

@@ -55,7 +55,9 @@ func keepKeys(c *plan.Change, before []keyring.Key, now time.Time) bool {
 	}
 	lost := slices.DeleteFunc(slices.Clone(before), func(k keyring.Key) bool {
 		// An adopted key goes back to whom it was taken from, and goes on signing.
-		return k.Adopted || slices.ContainsFunc(after, func(o keyring.Key) bool { return strings.EqualFold(o.Selector, k.Selector) })
+		return k.Adopted || slices.ContainsFunc(after, func(o keyring.Key) bool {
+			return strings.EqualFold(o.Selector, k.Selector) && (k.SlotZone == "" || o.Fingerprint == k.Fingerprint)
+		})
 	})
 	if len(lost) == 0 {
 		return false

@@ -79,7 +79,7 @@ func reactivatedKeys(p plan.Plan) map[string]keyring.Key {
 
 // publishes reports whether the plan itself publishes the record of a key.
 func publishes(p plan.Plan, domain string, k keyring.Key) bool {
-	name := dnsname.Key(k.Selector, domain) + "."
+	name := k.RecordName(domain) + "."
 	for _, st := range p.Stages {
 		for _, u := range st.Updates {
 			if slices.ContainsFunc(u.Add, func(r state.Record) bool { return strings.EqualFold(r.Name, name) }) {

@@ -173,7 +173,7 @@ func (r *run) request(domains []string) provision.Request {
 	due := r.due.Only(domains)
 	req := provision.Request{
 		Want: r.Spec, Have: &r.Spec, Scope: step.Only(domains...), Facts: r.facts, Hashes: r.hashes,
-		Steps: due.Steps(r.Spec), Keys: due.KeyPlan(r.Spec, r.ledger, r.now),
+		Steps: due.Steps(r.Spec, r.ledger), Keys: due.KeyPlan(r.Spec, r.ledger, r.now),
 		KeysOnly: true, Quiet: !r.Compromised && due.RecordsOnly(), OnDrift: provision.RefuseDrift, Proof: provision.ProveSigner,
 	}
 	if r.Tree {

@@ -77,6 +77,9 @@ func (w world) ObserveKey(ctx context.Context, d spec.Domain, k keyring.Key) key
 	if text := w.missing[k.Selector+" "+d.Name]; text != "" {
 		return keyring.Observation{Problem: text}
 	}
+	if k.Stage == keyring.Revoked {
+		k.Public = ""
+	}
 	if !w.has(d.Name, k) {
 		return keyring.Observation{Problem: "ns1.lab.example: missing"}
 	}
@@ -145,7 +148,7 @@ func (p provisioner) Plan(_ context.Context, r provision.Request) (*provision.Dr
 func (s *server) successor(domain string) dkimkeys.Pair {
 	d, _ := s.domain(domain)
 	if s.successors[domain].Key.Stage != keyring.Publishing || slices.ContainsFunc(s.ledger()[domain], func(k keyring.Key) bool { return k.Selector == s.successors[domain].Key.Selector }) {
-		s.successors[domain] = dkimkeys.NewPair(d, s.selector(), s.now)
+		s.successors[domain] = s.pair(d)
 	}
 	return s.successors[domain]
 }

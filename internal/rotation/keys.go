@@ -5,6 +5,7 @@ import (
 
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
+	"mailsetup/steps/records"
 )
 
 // keyState is the state of the keys in a run.
@@ -18,8 +19,9 @@ type keyState struct {
 	started     map[string]bool                           // domains that got a successor in this run
 }
 
-// publishedByHand reports whether somebody publishes the records of a domain by hand.
-func (s keyState) publishedByHand(d spec.Domain) bool { return s.spec.DNSOf(d) == spec.DNSManual }
+// publishedByHand reports whether somebody publishes the records of a domain by hand, but
+// for those of slots.
+func (s keyState) publishedByHand(d spec.Domain) bool { return s.spec.ByHand(d) }
 
 // signedDomains returns the domains whose mail is signed with a key of ours, by name.
 func (s keyState) signedDomains() []string {
@@ -55,8 +57,10 @@ func (s keyState) situation(domain string) keyring.Situation {
 		Keys: s.ledger[domain], Policy: PolicyOf(s.spec, domainNamed(s.spec, domain)), Now: s.now,
 		Elapsed: s.elapsedOf(domain), Observations: s.observed[domain], Rotate: s.force && !s.started[domain],
 	}
-	_, known := findDomain(s.spec, domain)
-	sit.Removed = !known
+	d, known := findDomain(s.spec, domain)
+	if sit.Removed = !known; known {
+		sit.Slots = records.Slots(s.spec, d)
+	}
 	return sit
 }
 

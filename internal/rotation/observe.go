@@ -16,20 +16,33 @@ import (
 // answers in a row, and the client bounds the questions that are on their way.
 const dnsConcurrency = 128
 
-// observe queries DNS for the record of every successor key, unless an earlier round of
-// this run has seen it. A domain for which there is no time has no observation.
+// observe queries DNS for the record of every key whose next step depends on it, unless an
+// earlier round of this run has seen it. A domain for which there is no time has no
+// observation.
 func (r *run) observe(ctx context.Context) {
 	before := r.observed
 	r.observed = map[string]map[string]keyring.Observation{}
 	var domains []spec.Domain
+	waits := map[string][]keyring.Key{}
 	for _, d := range r.Spec.Domains {
-		k, ok := keyring.Successor(r.ledger[d.Name])
+		if !r.includes(d.Name) || r.Tree {
+			continue
+		}
+		seen := map[string]keyring.Observation{}
+		for _, k := range r.ledger[d.Name] {
+			switch {
+			case !k.Observed(r.ledger[d.Name]):
+			case before[d.Name][k.Selector].Published && k.Stage != keyring.Revoked:
+				seen[k.Selector] = before[d.Name][k.Selector]
+			default:
+				waits[d.Name] = append(waits[d.Name], k)
+			}
+		}
 		switch {
-		case !ok || !r.includes(d.Name) || r.Tree:
-		case before[d.Name][k.Selector].Published:
-			r.observed[d.Name] = before[d.Name]
-		default:
+		case len(waits[d.Name]) > 0:
 			domains = append(domains, d)
+		case len(seen) > 0:
+			r.observed[d.Name] = seen
 		}
 	}
 	step, end := r.UI.StartBar("records looked for", len(domains))
@@ -39,16 +52,21 @@ func (r *run) observe(ctx context.Context) {
 	dns := r.DNS()
 	var mu sync.Mutex
 	_ = parallel.Do(len(domains), dnsConcurrency, func(i int) error {
-		k, _ := keyring.Successor(r.ledger[domains[i].Name])
-		seen := keyring.Observation{}
-		if within.Err() == nil {
-			seen = dns.ObserveKey(within, domains[i], k)
+		d, found := domains[i], map[string]keyring.Observation{}
+		all := true
+		for _, k := range waits[d.Name] {
+			seen := keyring.Observation{}
+			if within.Err() == nil {
+				seen = dns.ObserveKey(within, d, k)
+			}
+			found[k.Selector] = seen
+			all = all && (within.Err() == nil || seen.Published)
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		step()
-		if within.Err() == nil || seen.Published {
-			r.observed[domains[i].Name] = map[string]keyring.Observation{k.Selector: seen}
+		if all {
+			r.observed[d.Name] = found
 		}
 		return nil
 	})

@@ -58,7 +58,7 @@ func (r *run) waitingKeys() []WaitingKey {
 		case !told:
 			r.markNotified(domain, k)
 		}
-		list = append(list, r.waitingKey(d, k, seen.Problem))
+		list = append(list, r.waitingKey(d, k, seen.Problem, seen.Alias))
 	}
 	return list
 }
@@ -77,7 +77,7 @@ func (r *run) remindToRevoke(ctx context.Context) []state.Note {
 			continue
 		}
 		for _, k := range r.ledger[domain] {
-			byHand := k.Adopted || r.publishedByHand(d)
+			byHand := k.SlotZone == "" && (k.Adopted || r.publishedByHand(d))
 			isLate := k.Stage == keyring.Revoked && k.Compromised && r.now.Sub(k.Since[keyring.Revoked]) >= remindEvery
 			if byHand && isLate && !r.notifiedToday(domain, k) {
 				late = append(late, revoked{d, k})

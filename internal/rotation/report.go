@@ -107,8 +107,13 @@ func (s keyState) describeStep(domain string, m keyring.Transition) string {
 	case keyring.Generate:
 		return fmt.Sprintf("%s: a new key, since %s. %s", domain, m.Why, s.describeSuccessor(domain))
 	case keyring.ConfirmPublished:
-		what = "is seen everywhere"
-		if w := s.situation(domain).Wait(keyring.Key{Selector: m.Selector, Stage: keyring.Published}); w > 0 {
+		k := s.key(domain, m.Selector)
+		if k.Stage == keyring.Revoked {
+			free := s.now.Add(s.situation(domain).Wait(k)).Format("2006-01-02 15:04 MST")
+			return fmt.Sprintf("%s: everybody has the empty p= of %s, and its slot is free at %s at the earliest", domain, m.Selector, free)
+		}
+		k.Stage, what = keyring.Published, "is seen everywhere"
+		if w := s.situation(domain).Wait(k); w > 0 {
 			what = fmt.Sprintf("is seen everywhere, and signs at %s at the earliest", s.now.Add(w).Format("2006-01-02 15:04 MST"))
 		}
 		return fmt.Sprintf("%s: %s %s", domain, m.Selector, what)
@@ -124,6 +129,14 @@ func (s keyState) describeStep(domain string, m keyring.Transition) string {
 	return fmt.Sprintf("%s: %s %s: %s", domain, m.Selector, what, m.Why)
 }
 
+// key returns the key of a selector.
+func (s keyState) key(domain, selector string) keyring.Key {
+	if i := keyring.Index(s.ledger[domain], selector); i >= 0 {
+		return s.ledger[domain][i]
+	}
+	return keyring.Key{Selector: selector}
+}
+
 // describeSuccessor says what happens to a new key, and to the one before it.
 func (s keyState) describeSuccessor(domain string) string {
 	sit := s.forecast(domain, "")
@@ -132,11 +145,11 @@ func (s keyState) describeSuccessor(domain string) string {
 		return "It signs as soon as every name server has its record."
 	}
 	end, active := "leaves DNS", active.At(keyring.Draining, s.now)
-	if sit.Policy.Revoke > 0 {
+	if sit.Policy.Revoke > 0 || active.SlotZone != "" {
 		end = "is revoked"
 	}
 	return fmt.Sprintf("It signs when every name server has had its record for %s, or longer if caches may keep that there was none; %s %s %s later.",
-		spec.Span(sit.Wait(keyring.Key{Stage: keyring.Published})), active.Selector, end, spec.Span(sit.Wait(active)))
+		spec.Span(sit.Wait(keyring.Key{Stage: keyring.Published, SlotZone: sit.Slots.Zone})), active.Selector, end, spec.Span(sit.Wait(active)))
 }
 
 // WaitingKey is a key that does not sign yet, with the reason.
@@ -144,9 +157,10 @@ type WaitingKey struct {
 	Domain   string
 	Selector string
 	Why      string
-	// Name and Value are the TXT record for whoever publishes the domain's
-	// records by hand.
+	// Name, Type and Value are the record for whoever publishes the domain's records by
+	// hand: the TXT of the key, or the CNAME of its slot.
 	Name  string
+	Type  string
 	Value string
 
 	active string // the selector that signs until then
@@ -158,7 +172,7 @@ func (w WaitingKey) ByHand() bool { return w.Name != "" }
 
 // Record returns the record to be published.
 func (w WaitingKey) Record() state.Record {
-	return state.Record{Name: w.Name + ".", Type: "TXT", TTL: w.ttl, Value: w.Value}
+	return state.Record{Name: w.Name + ".", Type: w.Type, TTL: w.ttl, Value: w.Value}
 }
 
 // Lines returns the record for a web form: its name is relative to the domain.
@@ -176,11 +190,14 @@ func (w WaitingKey) String() string {
 
 // waitingKey returns a waiting key, with its record if that has to be published by
 // hand.
-func (s keyState) waitingKey(d spec.Domain, k keyring.Key, why string) WaitingKey {
+func (s keyState) waitingKey(d spec.Domain, k keyring.Key, why string, alias bool) WaitingKey {
 	w := WaitingKey{Domain: d.Name, Selector: k.Selector, Why: why, active: activeSelector(s.ledger, d.Name)}
-	if s.publishedByHand(d) {
+	switch {
+	case k.SlotZone != "" && alias: // whose CNAME is missing, or leads elsewhere
+		w.Name, w.Type, w.Value, w.ttl = dnsname.Key(k.Selector, d.Name), "CNAME", k.RecordName(d.Name)+".", d.TTL
+	case k.SlotZone == "" && s.publishedByHand(d):
 		record := k.Record(d.Name, d.TTL)
-		w.Name, w.Value, w.ttl = dnsname.TrimDot(record.Name), record.Value, record.TTL
+		w.Name, w.Type, w.Value, w.ttl = dnsname.TrimDot(record.Name), record.Type, record.Value, record.TTL
 	}
 	return w
 }

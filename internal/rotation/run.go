@@ -275,6 +275,10 @@ func (r *run) planTransitions() {
 			continue
 		}
 		moves := keyring.Next(r.situation(domain))
+		if err := r.noSlot(domain); err != nil {
+			r.skip(err, domain)
+			continue
+		}
 		if !r.looked(domain) { // what is not known is no reason to wait again
 			moves = slices.DeleteFunc(moves, func(m keyring.Transition) bool { return m.Action == keyring.LostPublished })
 		}

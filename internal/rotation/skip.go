@@ -3,6 +3,7 @@ package rotation
 import (
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/hint"
+	"mailsetup/internal/keyring"
 	"mailsetup/internal/system"
 	"mailsetup/internal/text"
 )
@@ -55,6 +56,19 @@ func (r *run) skip(err error, domains ...string) {
 		who += ": " + k + " goes on signing"
 	}
 	r.printReason(who+": "+failedDomains{domains: domains, err: err}.message(), err)
+}
+
+// noSlot returns why a domain whose key has to be replaced now cannot get another one: what
+// is only old enough waits without a word.
+func (k keyState) noSlot(domain string) error {
+	s := k.situation(domain)
+	active, signs := k.ledger.Signing(domain)
+	_, coming := keyring.Successor(s.Keys)
+	why := s.NoSlot()
+	if !signs || coming || why == "" || s.Removed || !s.Rotate && !active.Compromised {
+		return nil
+	}
+	return hint.New("mailsetup status shows when one is", "%s", why)
 }
 
 // reportMissingKeyFiles reports domains whose mail is deferred, since the file of the

@@ -151,6 +151,10 @@ func (s keyState) status(files system.Reader, domain string, k keyring.Key) KeyS
 		st.WaitsFor, st.Next = "caches", in(left)
 	case k.Stage == keyring.Draining:
 		st.WaitsFor, st.Next = "mail under way", in(left)
+	case k.Stage == keyring.Revoked && k.SlotZone != "" && k.Cleared.IsZero():
+		st.WaitsFor = "name servers"
+	case k.Stage == keyring.Revoked && k.SlotZone != "":
+		st.WaitsFor, st.Next = "stale caches", in(left)
 	case k.Stage == keyring.Revoked:
 		st.WaitsFor, st.Next = "late mail", in(left)
 	default:

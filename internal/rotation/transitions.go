@@ -108,12 +108,13 @@ func (t Transitions) Keys(before keyring.Ledger, now time.Time) (after, during k
 
 // Steps returns the steps of the run. They publish nothing if the administrator
 // publishes the records.
-func (t Transitions) Steps(sp spec.Spec) []step.Step {
+func (t Transitions) Steps(sp spec.Spec, ledger keyring.Ledger) []step.Step {
 	var all []keyring.Transition
 	for domain, moves := range t {
 		manual := sp.DNSOf(domainNamed(sp, domain)) == spec.DNSManual
 		for _, m := range moves {
-			if !manual || m.Action != keyring.Generate && m.Action != keyring.Revoke {
+			i := keyring.Index(ledger[domain], m.Selector)
+			if !manual || i >= 0 && ledger[domain][i].SlotZone != "" || m.Action != keyring.Generate && m.Action != keyring.Revoke {
 				all = append(all, m)
 			}
 		}

@@ -1,17 +1,20 @@
 package rotation_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/rotation"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/step"
@@ -110,7 +113,7 @@ func (s *server) bringBack() {
 		return err == nil && o.Kind == state.Regular
 	})
 	if !ok {
-		s.apply(in, withoutPostfix(), []dkimkeys.Pair{dkimkeys.NewPair(d, s.selector(), s.now)})
+		s.apply(in, withoutPostfix(), []dkimkeys.Pair{s.pair(d)})
 		s.publish()
 		return
 	}
@@ -143,6 +146,7 @@ func simulate(t *testing.T, seed uint64, ticks int) {
 	all := map[string]map[string]spec.DNSMode{
 		"mixed": {"lab.example": spec.DNSBind, "shop.lab.example": spec.DNSUpdate, "hand.lab.example": spec.DNSManual, "other.example": spec.DNSBind},
 	}
+	all["slots"] = map[string]spec.DNSMode{"lab.example": spec.DNSBind, "shop.lab.example": spec.DNSSlots, "other.example": spec.DNSSlots, "hand.example": spec.DNSManual}
 	for _, mode := range []spec.DNSMode{spec.DNSBind, spec.DNSUpdate, spec.DNSManual} {
 		all[string(mode)] = map[string]spec.DNSMode{"lab.example": mode, "shop.lab.example": mode, "other.example": mode}
 	}
@@ -173,5 +177,60 @@ func TestEqualSpans(t *testing.T) {
 				t.Errorf("%d keys were made, and %d times one was while another went: %v", s.made, met, s.moves)
 			}
 		})
+	}
+}
+
+// A domain whose records were published by hand moves into slots, is rotated there without
+// anybody, and moves out again; each slot comes back with another key.
+func TestMovingThroughSlots(t *testing.T) {
+	s := newServer(t, rand.New(rand.NewPCG(1, 1)), map[string]spec.DNSMode{"hand.example": spec.DNSManual, "lab.example": spec.DNSBind})
+	s.sp.Host.Every, s.sp.Host.Drain, s.sp.Host.Lag = 30*day, 14*day, time.Hour
+	s.drain = 14 * day
+	pass := func(days int) {
+		for range days * 4 {
+			s.now = s.now.Add(6 * time.Hour)
+			s.tick()
+			s.check()
+		}
+	}
+	s.sp.Domains[0].DNS = spec.DNSSlots
+	pass(180)
+	var slots []string
+	files := map[string]bool{}
+	for _, k := range s.ledger()["hand.example"][1:] {
+		slots = append(slots, k.Selector)
+		if k.SlotZone != "dkim.lab.example" || files[k.File] {
+			t.Errorf("%+v", k)
+		}
+		files[k.File] = true
+	}
+	if want := []string{"mx1", "mx2", "mx3", "mx4", "mx1", "mx2"}; !slices.Equal(slots, want) {
+		t.Errorf("keys in %q, want %q", slots, want)
+	}
+	s.sp.Domains[0].DNS = spec.DNSBind
+	pass(60)
+	for _, r := range s.served("lab.example.") {
+		if strings.Contains(r.Name, "hand.example.dkim.") {
+			t.Errorf("%+v stays behind", r)
+		}
+	}
+}
+
+// Who asks for a key while every slot has one is told so, and mail goes on.
+func TestNoSlotForWhoAsks(t *testing.T) {
+	s := newServer(t, rand.New(rand.NewPCG(1, 1)), map[string]spec.DNSMode{"lab.example": spec.DNSBind, "slot.example": spec.DNSSlots})
+	s.sp.Host.Drain = 14 * day
+	for range 3 {
+		s.run(rotation.Options{Domains: []string{"slot.example"}, Force: true})
+		for range 30 {
+			s.now = s.now.Add(time.Hour)
+			s.tick()
+			s.check()
+		}
+	}
+	_, err := s.rotator().Run(t.Context(), rotation.Options{Domains: []string{"slot.example"}, Force: true})
+	skipped, is := errors.AsType[*rotation.SkippedError](err)
+	if !is || !strings.Contains(strings.Join(skipped.Lines, " "), "none of its 4 slots is free") || !strings.Contains(strings.Join(skipped.Lines, " "), "mailsetup status shows when one is") {
+		t.Errorf("%v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"mailsetup/internal/check/ignore"
 	"mailsetup/internal/inbound"
+	"mailsetup/internal/keyring"
 )
 
 // Version is the format of the TOML files this program writes.
@@ -50,8 +51,9 @@ type Host struct {
 	Notify string // notify
 	// Repair says whether a tick puts back what it had published in a zone here
 	// and what is gone: yes, no, "" for yes.
-	Repair string // repair
-	Update Update // [rfc2136]
+	Repair string        // repair
+	Update Update        // [rfc2136]
+	Slots  keyring.Slots // of domains with DNSSlots
 	// Trusted are further hosts whose mail is signed, as InternalHosts of
 	// opendkim.conf(5) has them: addresses, networks, names, .example.org.
 	Trusted []string // trusted
@@ -84,8 +86,7 @@ type Defaults struct {
 // set: then the host's value counts, and for the host the default.
 type Rotation struct {
 	Every time.Duration // rotate_every: the age at which a key gets a successor; Never
-	// Lag is how long, at least, every server has shown the record of a new key
-	// before the key signs.
+	// Lag is how long, at least, every server shows the record of a new key before it signs.
 	Lag time.Duration // lag
 	// Revoke is for how long a drained key's record stays with an empty p=
 	// (RFC 6376 section 3.6.1) before it goes; Never for going at once.
@@ -100,6 +101,7 @@ const (
 	DNSBind   DNSMode = "bind"
 	DNSManual DNSMode = "manual"
 	DNSUpdate DNSMode = "rfc2136"
+	DNSSlots  DNSMode = "slots" // keys in a zone of ours; no file can ask for it yet
 )
 
 // Update says where dynamic updates (RFC 2136) go and who signs them.
@@ -212,8 +214,10 @@ func (s Spec) Signs() bool {
 // DNSOf returns how the records of a domain get published.
 func (s Spec) DNSOf(d Domain) DNSMode { return cmp.Or(d.DNS, s.Host.DNS) }
 
-// DrainOf returns how long a key of the domain stays published after it stopped
-// signing.
+// ByHand reports whether somebody publishes records of a domain, its keys perhaps excepted.
+func (s Spec) ByHand(d Domain) bool { return s.DNSOf(d) == DNSManual || s.DNSOf(d) == DNSSlots }
+
+// DrainOf returns how long a key of the domain stays published once it signs no more.
 func (s Spec) DrainOf(d Domain) time.Duration {
 	return cmp.Or(d.Drain, s.Host.Drain, DefaultDrain)
 }

@@ -27,6 +27,9 @@ func Fingerprint(s spec.Spec, d spec.Domain, keys []keyring.Key) string {
 	if s.DNSOf(d) != spec.DNSBind && s.Host.DNS == spec.DNSBind { // then its zones consent
 		b = appendTexts(b, records.ReportDomains(d)...)
 	}
+	if records.Slots(s, d).Zone != "" {
+		b = appendTexts(b, string(records.SlotMode(s)))
+	}
 	for _, k := range keys {
 		switch k.Stage {
 		case keyring.Active, keyring.Draining, keyring.Revoked, keyring.Gone:
@@ -82,29 +85,24 @@ func appendValue(b []byte, v reflect.Value) []byte {
 // ZoneFiles returns the files on this machine with the records of a domain: its zones,
 // our fragments, and our list of the records in zones that take dynamic updates.
 func ZoneFiles(in step.Input, d spec.Domain) []state.Path {
-	switch in.Spec.DNSOf(d) {
-	case spec.DNSBind:
-		return servedFiles(in, d)
-	case spec.DNSUpdate:
-		return updatedFiles(in, d)
-	}
-	return nil
-}
-
-func updatedFiles(in step.Input, d spec.Domain) []state.Path {
-	var files []state.Path
-	for _, r := range records.Of(in, d) {
-		if zone, ok := in.Facts.Updated.Closest(r.Name); ok {
-			files = append(files, state.PublishedFile(zone.Origin))
-		}
-	}
+	files := append(servedFiles(in, d), updatedFiles(in, d)...)
 	slices.Sort(files)
 	return slices.Compact(files)
 }
 
+func updatedFiles(in step.Input, d spec.Domain) []state.Path {
+	var files []state.Path
+	for _, r := range records.By(in, d, spec.DNSUpdate) {
+		if zone, ok := in.Facts.Updated.Closest(r.Name); ok {
+			files = append(files, state.PublishedFile(zone.Origin))
+		}
+	}
+	return files
+}
+
 func servedFiles(in step.Input, d spec.Domain) []state.Path {
 	var files []state.Path
-	for _, r := range records.Of(in, d) {
+	for _, r := range records.By(in, d, spec.DNSBind) {
 		p := zoneChange{}
 		switch zone, ok := in.Facts.Zones.Closest(r.Name); {
 		case ok:

@@ -21,7 +21,7 @@ func printedRecords(in step.Input) []state.Note {
 	var notes []state.Note
 	printed := false
 	for d := range in.Scope.Domains(in.Spec) {
-		if in.Spec.DNSOf(d) != spec.DNSManual || in.KeysOnly {
+		if !in.Spec.ByHand(d) || in.KeysOnly {
 			continue
 		}
 		notes = append(notes, whyManual(in, d)...)

@@ -17,10 +17,10 @@ import (
 func WildcardQueries(in step.Input) [][]state.Record {
 	var all [][]state.Record
 	for d := range in.Scope.Domains(in.Spec) {
-		if in.Spec.DNSOf(d) != spec.DNSManual || in.KeysOnly || !in.Facts.Live[d.Name].Asked {
+		if !in.Spec.ByHand(d) || in.KeysOnly || !in.Facts.Live[d.Name].Asked {
 			continue
 		}
-		list := records.Of(in, d)
+		list := records.By(in, d, spec.DNSManual)
 		all = append(all, append([]state.Record{{Name: d.Name + ".", Type: "TXT"}}, list...))
 	}
 	return all
@@ -30,7 +30,7 @@ func WildcardQueries(in step.Input) [][]state.Record {
 // zones that the records are printed for or that we publish in.
 func domainLosses(in step.Input, d spec.Domain, list []state.Record) []wildcardLoss {
 	zoneOf := in.Facts.Covered.Closest
-	if in.Spec.DNSOf(d) != spec.DNSManual {
+	if !in.Spec.ByHand(d) {
 		zoneOf = in.Facts.ClosestPublished
 	}
 	var zones []state.Zone
@@ -63,7 +63,7 @@ func printedCopies(in step.Input, d spec.Domain, list []state.Record) ([]state.R
 		return nil, nil
 	}
 	copies := copiesOf(losses)
-	if d.WildcardRecords == "" && in.Spec.DNSOf(d) != spec.DNSManual {
+	if d.WildcardRecords == "" && !in.Spec.ByHand(d) {
 		return nil, nil // the plan asks
 	}
 	note := state.Note{Topic: "dns", Text: describeLosses(losses)}

@@ -50,6 +50,9 @@ func mergedRecords(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 	var list []Publication
 	var notes []state.Note
 	for _, r := range records.Of(in, d) {
+		if records.InSlot(d.Name, r) {
+			continue
+		}
 		if records.KindOf(d, r) == records.AboutKey || records.KindOf(d, r) == records.AboutAddress {
 			list = append(list, Publication{Record: r})
 			continue
@@ -98,7 +101,7 @@ func largePrintedAnswers(in step.Input, list []Publication) []state.Note {
 // RecordsByHand returns the records of a domain that the administrator publishes, but for
 // keys that are still to be made.
 func RecordsByHand(in step.Input, d spec.Domain) []state.Record {
-	if in.Spec.DNSOf(d) != spec.DNSManual {
+	if !in.Spec.ByHand(d) {
 		return nil
 	}
 	list, _ := RecordsToPrint(in, d)
@@ -117,6 +120,11 @@ func ServedRecords(in step.Input, d spec.Domain) []state.Record {
 	var rrs []state.Record
 	for _, r := range recordsOf(list) {
 		if !adminMayDiffer(in, d, r) {
+			rrs = append(rrs, r)
+		}
+	}
+	for _, r := range records.Of(in, d) {
+		if records.InSlot(d.Name, r) {
 			rrs = append(rrs, r)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -15,7 +16,7 @@ import (
 func removalNotes(in step.Input) []state.Note {
 	var notes []state.Note
 	for _, d := range in.Removed {
-		if in.Spec.DNSOf(d) == spec.DNSManual {
+		if in.Spec.ByHand(d) {
 			notes = append(notes, recordsToRemove(in, d))
 			if d.WildcardRecords == spec.Copy {
 				notes = append(notes, state.Note{
@@ -56,7 +57,10 @@ func hasRecords(in step.Input, domain string) bool {
 // recordsToRemove lists the records of a domain that can be removed at once, without
 // those in zones here.
 func recordsToRemove(in step.Input, d spec.Domain) state.Note {
-	rrs := records.ForDomain(in.Spec.Host, d, nil)
+	rrs := slices.DeleteFunc(records.ForDomain(in.Spec.Host, d, nil), func(r state.Record) bool {
+		i := keyring.Index(in.Ledger[d.Name], selectorOf(r))
+		return records.InSlot(d.Name, r) || r.Type == "CNAME" && i >= 0 && in.Ledger[d.Name][i].Stage != keyring.Gone // a key drains there
+	})
 	if !records.ConsentsHere(in, d) {
 		rrs = append(rrs, records.PossibleReportConsents(in, d)...)
 	}
@@ -64,6 +68,15 @@ func recordsToRemove(in step.Input, d spec.Domain) state.Note {
 		Topic: "dns", Text: "take these records out of the DNS of " + d.Name + ", if nobody else needs them",
 		Action: webForm(rrs, d.Name) + "\n",
 	}
+}
+
+// selectorOf returns the selector of a key's record, "" for another record.
+func selectorOf(r state.Record) string {
+	selector, _, isKey := dnsname.SplitKey(dnsname.TrimDot(r.Name))
+	if !isKey {
+		return ""
+	}
+	return selector
 }
 
 // keyNotes says how long the keys of a removed domain stay, or what follows if they do
@@ -76,6 +89,13 @@ func keyNotes(in step.Input, d spec.Domain) []state.Note {
 		case slices.Contains(in.Keys.Withdraw[d.Name], k.Selector):
 			return []state.Note{{
 				Topic: "dkim", Text: "mail of " + d.Name + " that is under way will no longer verify: its key goes at once",
+			}}
+		case k.SlotZone != "":
+			return []state.Note{{
+				Topic: "dkim",
+				Text: fmt.Sprintf("the key of %s stays in its slot until %s, for mail that is under way; take this out after that",
+					d.Name, until.Format("2006-01-02 15:04 MST")),
+				Action: dnsname.Key(k.Selector, d.Name) + ". CNAME",
 			}}
 		default:
 			return []state.Note{{

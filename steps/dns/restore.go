@@ -25,7 +25,7 @@ func WatchedRecords(s spec.Spec, d spec.Domain, keys []keyring.Key) (all, signin
 			continue
 		}
 		for _, r := range all {
-			if r.Name == dnsname.Key(k.Selector, d.Name)+"." {
+			if name := dnsname.TrimDot(r.Name); name == dnsname.Key(k.Selector, d.Name) || name == k.RecordName(d.Name) {
 				signing = append(signing, r)
 			}
 		}

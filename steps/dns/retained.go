@@ -27,6 +27,9 @@ func retained(in step.Input, zone state.Zone) []state.Record {
 // whose mail may still be in a queue.
 func publishedHere(in step.Input, r state.Record) bool {
 	name := dnsname.TrimDot(r.Name)
+	if _, domain, isSlot := records.SplitSlot(in, name); isSlot {
+		return records.SlotMode(in.Spec) == spec.DNSBind || !in.Has(domain)
+	}
 	if about, _, isConsent := dnsname.SplitReportConsent(name); isConsent {
 		name = about
 	}
@@ -72,10 +75,11 @@ type domainRecord struct {
 func notPublishedBy(in step.Input, mode spec.DNSMode) publishedElsewhere {
 	all := publishedElsewhere{}
 	for d := range in.Scope.Domains(in.Spec) {
-		if in.Spec.DNSOf(d) == mode {
+		if in.Spec.DNSOf(d) == mode && !records.UsesSlots(in, d) {
 			continue
 		}
-		list := records.Of(in, d)
+		here, list := contentSet(records.By(in, d, mode)), records.Of(in, d)
+		list = slices.DeleteFunc(list, func(r state.Record) bool { return here[canonical(r)] })
 		if !records.ConsentsHere(in, d) {
 			list = append(list, records.PossibleReportConsents(in, d)...)
 		}
@@ -119,12 +123,13 @@ func withoutCopies(zone state.Zone) []state.Record {
 // decide about it.
 func isRetained(in step.Input, r state.Record) bool {
 	name := dnsname.TrimDot(r.Name)
-	selector, domain, isKey := dnsname.SplitKey(name)
+	selector, domain, isKey := records.SplitKey(in, name)
 	if !isKey {
 		return in.KeysOnly || !in.Scope.Complete() && !isRemade(in, name, r.Type)
 	}
-	i := slices.IndexFunc(in.Ledger[domain], func(k keyring.Key) bool { return strings.EqualFold(k.Selector, selector) })
+	i := keyring.Index(in.Ledger[domain], selector)
 	switch {
+	case i >= 0 && in.Ledger[domain][i].Stage == keyring.Gone && records.InSlot(domain, r) && records.HasSlots(in, domain): // a slot stays
 	case i >= 0 && in.Ledger[domain][i].Stage == keyring.Gone:
 		return false
 	case i >= 0 && !in.Has(domain):
@@ -171,12 +176,12 @@ func addLeaving(in step.Input, parts map[string]*zoneChange) error {
 	for _, name := range in.Leaving() {
 		names = append(names, name+".")
 		for _, k := range in.Ledger[name] {
-			names = append(names, dnsname.Key(k.Selector, name)+".")
+			names = append(names, k.RecordName(name)+".")
 		}
 	}
 	for domain, selectors := range in.Keys.Withdraw {
 		for _, selector := range selectors {
-			names = append(names, dnsname.Key(selector, domain)+".")
+			names = append(names, recordOf(in, domain, selector)+".")
 		}
 	}
 	for _, d := range in.Removed {
@@ -199,6 +204,14 @@ func addLeaving(in step.Input, parts map[string]*zoneChange) error {
 		}
 	}
 	return nil
+}
+
+// recordOf returns the name of the record of a key, without final dot.
+func recordOf(in step.Input, domain, selector string) string {
+	if i := keyring.Index(in.Ledger[domain], selector); i >= 0 {
+		return in.Ledger[domain][i].RecordName(domain)
+	}
+	return dnsname.Key(selector, domain)
 }
 
 // unreadable returns the error of domains whose keys are to leave zones here, where

@@ -25,8 +25,12 @@ type UpdateRequest struct {
 func UpdateRequests(in step.Input) []UpdateRequest {
 	var list []UpdateRequest
 	for d := range in.Scope.Domains(in.Spec) {
-		if in.Spec.DNSOf(d) == spec.DNSUpdate {
-			list = append(list, UpdateRequest{d.Name, in.Spec.UpdateOf(d), records.Of(in, d)})
+		update := in.Spec.UpdateOf(d)
+		if in.Spec.DNSOf(d) != spec.DNSUpdate {
+			update = in.Spec.Host.Update // of its slots
+		}
+		if rrs := records.By(in, d, spec.DNSUpdate); len(rrs) > 0 {
+			list = append(list, UpdateRequest{d.Name, update, rrs})
 		}
 	}
 	return list
@@ -55,10 +59,7 @@ func updateChanges(in step.Input) ([]*zoneChange, []state.Note, error) {
 	var notes []state.Note
 	failed, seen := state.DomainErrors{}, map[state.Record]bool{}
 	for d := range in.Scope.Domains(in.Spec) {
-		if in.Spec.DNSOf(d) != spec.DNSUpdate {
-			continue
-		}
-		for _, r := range records.Of(in, d) {
+		for _, r := range records.By(in, d, spec.DNSUpdate) {
 			if seen[r] {
 				continue
 			}
@@ -79,6 +80,10 @@ func addUpdate(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 	zone, ok := in.Facts.Updated.Closest(r.Name)
 	if !ok {
 		origin := d.Name + "."
+		if records.InSlot(d.Name, r) {
+			return nil, step.Refuse("have the primary take updates for it with the key of [rfc2136] in host.toml",
+				"no zone that takes updates holds %s", dnsname.TrimDot(r.Name))
+		}
 		if _, own := in.Facts.Updated.Closest(origin); own || !dnsname.Within(r.Name, origin) {
 			if err := keyDelegated(d, r, zone); err != nil {
 				return nil, err

@@ -92,7 +92,7 @@ func subjectDomain(in step.Input, name string) string {
 	if domain, isPolicy := dnsname.SplitPolicy(name); isPolicy {
 		return domain
 	}
-	if _, domain, isKey := dnsname.SplitKey(name); isKey {
+	if _, domain, isKey := records.SplitKey(in, name); isKey {
 		return domain
 	}
 	if name == in.Spec.Host.Hostname && !in.Has(name) {

@@ -8,6 +8,7 @@ import (
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/records"
 	"mailsetup/steps/step"
 )
 
@@ -87,10 +88,15 @@ func withdrawnByHand(in step.Input) []state.Note {
 	var notes []state.Note
 	for _, domain := range slices.Sorted(maps.Keys(in.Keys.Withdraw)) {
 		for _, selector := range in.Keys.Withdraw[domain] {
-			name := dnsname.Key(selector, domain) + "."
+			name, typ := dnsname.Key(selector, domain)+".", "TXT"
+			if record := recordOf(in, domain, selector) + "."; record != name {
+				if typ = "CNAME"; records.HasSlots(in, domain) { // the slot stays
+					continue
+				}
+			}
 			if !ours[strings.ToLower(name)] {
 				notes = append(notes, state.Note{
-					Topic: "dns", Text: "take this record out of the DNS of " + domain + ": nothing needs it any more", Action: name + " TXT",
+					Topic: "dns", Text: "take this record out of the DNS of " + domain + ": nothing needs it any more", Action: name + " " + typ,
 				})
 			}
 		}

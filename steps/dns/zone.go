@@ -95,7 +95,7 @@ func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
 // mode.
 func usesMode(in step.Input, mode spec.DNSMode) bool {
 	for d := range in.Scope.Domains(in.Spec) {
-		if in.Spec.DNSOf(d) == mode {
+		if in.Spec.DNSOf(d) == mode || mode == records.SlotMode(in.Spec) && records.UsesSlots(in, d) {
 			return true
 		}
 	}

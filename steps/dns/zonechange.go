@@ -80,9 +80,7 @@ func zoneChanges(in step.Input, others publishedElsewhere) (map[string]*zoneChan
 func addDomain(in step.Input, d spec.Domain, parts map[string]*zoneChange, seen map[state.Record]bool) ([]state.Note, error) {
 	var notes []state.Note
 	list := records.ReportConsents(in, d)
-	if in.Spec.DNSOf(d) == spec.DNSBind {
-		list = append(records.Of(in, d), list...)
-	}
+	list = append(records.By(in, d, spec.DNSBind), list...)
 	for _, r := range list {
 		if seen[r] {
 			continue
@@ -134,24 +132,27 @@ func (p *zoneChange) retain(in step.Input, others publishedElsewhere) ([]state.N
 // an error; a host name without one is in somebody else's DNS, as are names that the
 // zone delegates.
 func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*zoneChange) (*zoneChange, error) {
-	name := r.Name
+	name, about, mayMake := r.Name, d, d.NewZone
+	if records.InSlot(d.Name, r) {
+		about, mayMake = slotZone(d, r), true
+	}
 	zone, ok := in.Facts.Zones.Closest(name)
 	if !ok {
-		origin := d.Name + "."
+		origin := about.Name + "."
 		if _, own := in.Facts.Zones.Closest(origin); own || !dnsname.Within(name, origin) {
 			return nil, keyDelegated(d, r, zone)
 		}
-		if !d.NewZone {
+		if !mayMake {
 			return nil, step.Refuse("--dns-new-zone makes the zone here; --dns manual prints the records, those of all domains of this server",
 				"no zone here holds %s", dnsname.TrimDot(name))
 		}
 		if why := in.Facts.NewZoneProblem; why != "" {
 			return nil, step.Refuse(`put include "/etc/bind/named.conf.local"; into that file; or --dns manual prints the records`,
-				"BIND would not serve a new zone for %s: %s", d.Name, why)
+				"BIND would not serve a new zone for %s: %s", about.Name, why)
 		}
-		zone = state.Zone{Origin: origin, Kind: "primary", File: FragmentDir.Join("db." + d.Name)}
+		zone = state.Zone{Origin: origin, Kind: "primary", File: FragmentDir.Join("db." + about.Name)}
 	}
-	if zone.Problem != "" && !dnsname.Within(name, d.Name+".") {
+	if zone.Problem != "" && !dnsname.Within(name, about.Name+".") {
 		return nil, nil
 	}
 	if zone.Problem != "" {
@@ -165,14 +166,21 @@ func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 		return p, nil
 	}
 	p := &zoneChange{zone: zone}
-	if !ok || zone.File == FragmentDir.Join("db."+d.Name) {
+	if !ok || zone.File == FragmentDir.Join("db."+about.Name) {
 		var err error
-		if p.create, err = newZone(in.Spec.Host, d); err != nil {
+		if p.create, err = newZone(in.Spec.Host, about); err != nil {
 			return nil, err
 		}
 	}
 	parts[zone.Origin] = p
 	return p, nil
+}
+
+// slotZone returns what a slot zone that is made here begins with: the zone of a record of a
+// domain.
+func slotZone(d spec.Domain, r state.Record) spec.Domain {
+	_, below, _ := dnsname.SplitKey(dnsname.TrimDot(r.Name))
+	return spec.Domain{Name: strings.TrimPrefix(below, d.Name+"."), TTL: d.TTL}
 }
 
 // refuseUnusable returns the refusal of a zone that cannot be edited.

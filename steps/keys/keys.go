@@ -112,7 +112,7 @@ func isWritten(in step.Input, domain string, keys []keyring.Key) bool {
 // activate makes a domain's first key active. Its primary was seen to serve the record
 // by the time this is written; if records are printed, nobody has seen it yet.
 func activate(k keyring.Key, in step.Input, d spec.Domain) keyring.Key {
-	served := in.Spec.DNSOf(d) != spec.DNSManual
+	served := !in.Spec.ByHand(d)
 	switch k.Stage {
 	case keyring.Active:
 		if served && k.Seen.IsZero() {

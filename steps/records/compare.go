@@ -66,6 +66,8 @@ const (
 // KindOf returns the kind of a record of the domain.
 func KindOf(d spec.Domain, r state.Record) Kind {
 	switch {
+	case r.Type == "CNAME" && dnsname.IsKey(r.Name):
+		return AboutKey
 	case r.Type != "TXT":
 		return AboutAddress
 	case dnsname.IsKey(r.Name):

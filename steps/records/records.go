@@ -36,13 +36,17 @@ func ForDomain(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
 		add(h.Hostname, "TXT", heloSPF(h, d))
 	}
 	for _, k := range keys {
-		switch k.Stage {
-		case keyring.Gone:
-		case keyring.Revoked:
+		switch {
+		case k.Stage == keyring.Gone, k.SlotZone != "":
+		case k.Stage == keyring.Revoked:
 			rrs = append(rrs, k.RevokedRecord(d.Name, d.TTL))
 		default:
 			rrs = append(rrs, k.Record(d.Name, d.TTL))
 		}
+	}
+	if s := (spec.Spec{Host: h}); len(SlotZones(s, d, keys)) > 0 {
+		slots := Slots(s, d)
+		rrs = append(append(rrs, slots.Aliases(d.Name, keys, d.TTL)...), slots.Records(d.Name, keys, d.TTL)...)
 	}
 	add(dnsname.Policy(d.Name), "TXT", DMARC(d))
 	return rrs

@@ -2,7 +2,6 @@ package records
 
 import (
 	"fmt"
-	"slices"
 
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
@@ -19,7 +18,7 @@ func RevocationNotes(in step.Input) []state.Note {
 	for d := range in.Scope.Domains(in.Spec) {
 		early := in.Keys.During[d.Name]
 		for _, k := range in.Ledger[d.Name] {
-			was := slices.IndexFunc(early, func(e keyring.Key) bool { return e.Selector == k.Selector })
+			was := keyring.Index(early, k.Selector)
 			if in.Spec.DNSOf(d) == spec.DNSManual && k.Stage == keyring.Revoked && was >= 0 && early[was].Stage != keyring.Revoked {
 				notes = append(notes, RevocationNote(dnsname.Key(k.Selector, d.Name)))
 			}

@@ -80,7 +80,7 @@ func (in Input) Withdrawn() Input {
 	for domain, selectors := range in.Keys.Withdraw {
 		keys := slices.Clone(in.Ledger[domain])
 		for i, k := range keys {
-			if slices.Contains(selectors, k.Selector) {
+			if k.Stage != keyring.Gone && slices.Contains(selectors, k.Selector) {
 				keys[i] = k.At(keyring.Gone, in.Now)
 			}
 		}

@@ -17,7 +17,6 @@ import (
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
-	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/keygen"
@@ -209,7 +208,7 @@ func (c *checker) checkRecords(ctx context.Context) {
 
 // published reports whether mailsetup publishes the records itself.
 func (c *checker) published() bool {
-	return c.domain.Wanted != nil && c.server.Spec.DNSOf(*c.domain.Wanted) != spec.DNSManual
+	return c.domain.Wanted != nil && !c.server.Spec.ByHand(*c.domain.Wanted)
 }
 
 // wanted returns the record that should be served of a key.

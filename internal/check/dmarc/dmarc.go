@@ -180,7 +180,7 @@ func txt(records []state.Record) []string {
 
 // byUs reports whether mailsetup publishes the domain's records.
 func (c *checker) byUs() bool {
-	return c.domain.Wanted != nil && c.server.Spec.DNSOf(*c.domain.Wanted) != spec.DNSManual
+	return c.domain.Wanted != nil && !c.server.Spec.ByHand(*c.domain.Wanted)
 }
 
 // place is where the record is changed.

@@ -15,7 +15,6 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/recordwatch"
-	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 	"mailsetup/steps/dns"
@@ -67,7 +66,7 @@ func Changed(ctx context.Context, c *dnsclient.Client, s subject.Server, domains
 // watch returns what is expected of the name servers of a domain.
 func watch(s subject.Server, d subject.Domain, last keyring.LastCheck) recordwatch.Domain {
 	all, signing := dns.WatchedRecords(s.Spec, *d.Wanted, d.Keys)
-	w := recordwatch.Domain{Expected: dnscheck.ForDomain(d.Name, all, d.Keys, s.Spec.DNSOf(*d.Wanted) != spec.DNSManual), Last: last}
+	w := recordwatch.Domain{Expected: dnscheck.ForDomain(d.Name, all, d.Keys, !s.Spec.ByHand(*d.Wanted)), Last: last}
 	for _, rr := range signing {
 		w.Signing = append(w.Signing, recordwatch.ID(rr))
 	}

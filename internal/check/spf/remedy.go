@@ -8,7 +8,6 @@ import (
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/policy"
-	"mailsetup/internal/spec"
 	"mailsetup/zonefile"
 )
 
@@ -22,7 +21,7 @@ var (
 // ours reports whether mailsetup publishes the records of the domain, and the
 // administrator did not say that this one stays.
 func (l *look) ours() bool {
-	return l.s.SetUp && l.d.Wanted != nil && l.s.Spec.DNSOf(*l.d.Wanted) != spec.DNSManual && !slices.Contains(l.d.Wanted.Keep, "spf")
+	return l.s.SetUp && l.d.Wanted != nil && !l.s.Spec.ByHand(*l.d.Wanted) && !slices.Contains(l.d.Wanted.Keep, "spf")
 }
 
 // fresh returns a record for a domain that has none, "" if no address is known that it

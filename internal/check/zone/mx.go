@@ -12,7 +12,6 @@ import (
 	"mailsetup/internal/check/subject"
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsname"
-	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 	"mailsetup/steps/postfix"
@@ -133,7 +132,7 @@ func result(list ...finding.Finding) finding.Result { return finding.Result{Find
 // missing returns what is to be done about an MX that is not there, and whether mailsetup
 // publishes it itself.
 func missing(s subject.Server, d subject.Domain) (remedy finding.Remedy, fixable bool) {
-	if d.Wanted != nil && d.Wanted.Receive && s.Spec.DNSOf(*d.Wanted) != spec.DNSManual {
+	if d.Wanted != nil && d.Wanted.Receive && !s.Spec.ByHand(*d.Wanted) {
 		return finding.Command("mailsetup init --yes"), true
 	}
 	return publish(wanted(d, s)), false
