@@ -217,31 +217,17 @@ func (p *probe) usesTLSWrapper() bool {
 // send submits the messages and waits until each has arrived or certainly will not.
 func (p *probe) send(ctx context.Context, sink *sink) Result {
 	res := Result{Refused: map[Way]string{}}
-	closed := map[Way]string{}
 	var sent []message
 	n := 0
-	for i, l := range p.letters() {
-		m := p.compose(l, i)
-		reason, asked := closed[l.Way]
-		if !asked {
-			reason = p.whyClosed(ctx, l.Way)
-			closed[l.Way] = reason
-		}
-		auth := Auth("")
-		if reason == "" {
-			reason, auth = p.submit(ctx, m)
-		}
-		if reason == "" {
-			sent = append(sent, m)
-			n += len(p.deliveries(m))
+	for _, m := range p.submitAll(ctx) {
+		if m.refused == "" {
+			sent = append(sent, m.message)
+			n += len(p.deliveries(m.message))
 			continue
 		}
-		res.Refused[l.Way] = cmp.Or(res.Refused[l.Way], reason)
-		if p.wanted == nil || strings.HasPrefix(reason, noAnswer) {
-			closed[l.Way] = reason // one refusal is enough for a proof, and nobody waits twice
-		}
+		res.Refused[m.Way] = cmp.Or(res.Refused[m.Way], m.refused)
 		if p.wanted != nil {
-			res.Deliveries = append(res.Deliveries, Delivery{Way: l.Way, EightBit: l.EightBit, Signer: l.Signer, At: l.At, Missing: reason, Refused: true, Auth: auth})
+			res.Deliveries = append(res.Deliveries, Delivery{Way: m.Way, EightBit: m.EightBit, Signer: m.Signer, At: m.At, Missing: m.refused, Refused: true, Auth: m.auth})
 		}
 	}
 	p.wait(ctx, sink, n)

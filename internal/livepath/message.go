@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"mailsetup/internal/livepath/route"
+	"mailsetup/internal/parallel"
 	"mailsetup/internal/postconf"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
@@ -96,6 +98,49 @@ func proxyFilter(p *state.Postfix) string {
 		}
 	}
 	return ""
+}
+
+// submitted is a message, and why it was not taken, "" if it was.
+type submitted struct {
+	message
+	refused string
+	auth    Auth
+}
+
+// submitAll submits the messages in order, those of a proof by both ways at the same time.
+func (p *probe) submitAll(ctx context.Context) []submitted {
+	letters := p.letters()
+	all := make([]submitted, len(letters))
+	var ways []Way
+	for i, l := range letters {
+		all[i].message = p.compose(l, i)
+		if !slices.Contains(ways, l.Way) {
+			ways = append(ways, l.Way)
+		}
+	}
+	atOnce := 1
+	if p.wanted == nil {
+		atOnce = len(ways)
+	}
+	_ = parallel.Do(len(ways), atOnce, func(w int) error {
+		closed := p.whyClosed(ctx, ways[w])
+		for i := range all {
+			m := &all[i]
+			switch {
+			case m.Way != ways[w]:
+				continue
+			case closed != "":
+				m.refused = closed
+			default:
+				m.refused, m.auth = p.submit(ctx, m.message)
+			}
+			if m.refused != "" && (p.wanted == nil || strings.HasPrefix(m.refused, noAnswer)) {
+				closed = m.refused // one refusal is enough for a proof, and nobody waits twice
+			}
+		}
+		return nil
+	})
+	return all
 }
 
 // submit hands a message to Postfix and returns why Postfix refused it, "" if it did

@@ -88,6 +88,10 @@ func (m *maker) hashesStage() StageChanges {
 	if len(m.next) == 0 && len(m.hashes) == 0 {
 		return StageChanges{}
 	}
+	// Those of ten thousand zones are three megabytes.
+	if o, err := m.overlay.Stat(HashesFile); err == nil && o.Kind == state.Regular && o.Mode == 0o600 && o.Owner == state.Root && maps.Equal(m.next, m.hashes) {
+		return StageChanges{}
+	}
 	return m.stage(state.Stage{Name: "Checksums", Files: []state.File{{
 		Path: HashesFile, Mode: 0o600, Owner: state.Root, AdminOwned: true,
 		Content: m.next.Marshal(), Why: "remembers what mailsetup wrote, to notice edits by hand",

@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/state"
+	"mailsetup/internal/system/systemtest"
 )
 
 // What is left for the administrator is printed so that it can be pasted as it
@@ -212,6 +213,25 @@ func TestAFailureIsNoPlan(t *testing.T) {
 		}
 		if _, err := plan.Make(context.Background(), want, unreadable{m, at}, hashes); err == nil {
 			t.Errorf("%s cannot be read, and nobody hears of it", at)
+		}
+	}
+}
+
+// Hashes that stay the same are not written again, unless others may read or change them.
+func TestHashesThatStay(t *testing.T) {
+	for _, c := range []struct {
+		mode fs.FileMode
+		want []state.Path
+	}{{0o600, nil}, {0o644, []state.Path{plan.HashesFile}}} {
+		m := systemtest.NewMem()
+		rec := plan.FileHashes{"/etc/x": plan.Hash([]byte("x"))}
+		m.PutFile("/etc/x", "x")
+		m.Put(plan.OwnDir, state.Object{Kind: state.Directory, Mode: 0o700, Owner: state.Root})
+		m.Put(plan.HashesFile, state.Object{Kind: state.Regular, Mode: c.mode, Owner: state.Root, Content: rec.Marshal()})
+		want := state.State{Stages: []state.Stage{{Name: "Files", Files: []state.File{{Path: "/etc/x", Mode: 0o644, Owner: state.Root, Content: []byte("x")}}}}}
+		p, err := plan.Make(t.Context(), want, m, rec)
+		if err != nil || !slices.Equal(p.Paths(), c.want) {
+			t.Errorf("mode %o: changes %v, %v", c.mode, p.Paths(), err)
 		}
 	}
 }
