@@ -116,7 +116,7 @@ e2e: go deps images ## all tests on booted Debian 12 and on 13, as root (RUN=PAT
 	@$(call e2e_run,-timeout 80m -skip Soak $(if $(RUN),-run '$(RUN)'))
 
 .PHONY: e2e-shell
-e2e-shell: go deps ## a shell in a throw-away Debian server (RELEASE=bookworm|trixie)
+e2e-shell: go deps ## a shell in a throw-away Debian server (RELEASE=bookworm|trixie|forky)
 	@$(LAB) shell $(RELEASE)
 
 .PHONY: demo

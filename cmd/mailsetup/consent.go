@@ -21,7 +21,7 @@ func consentFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "replace-checks", Usage: "change what policyd-spf or OpenDMARC was set up to do with incoming mail"},
 		&cli.BoolFlag{Name: "replace-mta", Usage: "let the mail server of --mta replace another one (without --mta: Postfix an exim4 that is here)"},
 		removeMissingFlag(),
-		&cli.BoolFlag{Name: "any-release", Usage: "go on where the system is neither Debian 12 nor 13"},
+		&cli.BoolFlag{Name: "any-release", Usage: "go on where the system is not Debian 12, 13 or 14"},
 	}
 }
 

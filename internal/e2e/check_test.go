@@ -41,7 +41,7 @@ type checkFault struct {
 const checkDirs = "/etc/bind /etc/ns2 /etc/postfix /etc/opendkim /etc/dkimkeys /etc/mailsetup /etc/systemd/system /var/lib/mailsetup"
 
 // checkFiles are single files that are put back, too.
-const checkFiles = "/etc/opendkim.conf /etc/default/opendkim /etc/aliases /etc/aliases.db /etc/hosts /etc/resolv.conf"
+const checkFiles = "/etc/opendkim.conf /etc/default/opendkim /etc/aliases /etc/aliases.db /etc/aliases.cdb /etc/hosts /etc/resolv.conf"
 
 // checkLab is a small Internet around a server: the root, example. and the reverse
 // zone are delegated by a name server elsewhere (192.0.2.53), which is also the

@@ -89,7 +89,7 @@ var inboundFaults = shared([]checkFault{
 	{id: "in.lists", name: "a block list that refuses to answer, and refuses all mail", inject: `list 'reject_rbl_client bl.lab.example'
 sed -i 's/^2.0.0.127.bl.*/*.bl IN A 127.255.255.254/' /etc/bind/db.lab.example; zones`},
 	{id: "in.lists", name: "a block list that nobody serves any more", severity: finding.Warning, inject: `sed -i '/^2.0.0.127.bl/d' /etc/bind/db.lab.example; zones`},
-	{id: "in.resolver", name: "another resolver in the chroot", severity: finding.Warning, inject: `echo 'nameserver 192.0.2.53' >/var/spool/postfix/etc/resolv.conf`},
+	{id: "in.resolver", name: "another resolver in the chroot", severity: finding.Warning, inject: `postconf -F smtp/inet/chroot=y; mkdir -p /var/spool/postfix/etc; echo 'nameserver 192.0.2.53' >/var/spool/postfix/etc/resolv.conf`},
 	{id: "in.srs", name: "an alias that leads elsewhere", severity: finding.Note, inject: `echo 'bob: bob@remote.example' >>/etc/aliases; newaliases`, mend: `cp -a /root/healthy/aliases /etc/; newaliases`},
 	{id: "in.srs", name: "an alias in main.cf that leads elsewhere", severity: finding.Note, inject: `postconf -e 'virtual_alias_maps = inline:{ {bob@lab.example = bob@remote.example} }'`},
 	{

@@ -84,7 +84,7 @@ kill -KILL $pid; wait $pid || :`)
 		saw(t, b, nil, "live.signed.alias", finding.OK, "aliases that lead to other hosts: 1;")
 
 		b.Write(t, "/etc/postfix/virtual", "info@shop.example bob@remote.example\n", 0o644)
-		b.Run(t, "postmap", "/etc/postfix/virtual")
+		b.Run(t, "postmap", "hash:/etc/postfix/virtual")
 		b.ContentFilter(t, "127.0.0.1:10024", "127.0.0.1:10025")
 		b.Write(t, "/etc/postfix/main.cf", b.Read(t, "/etc/postfix/main.cf")+filterMain, 0o644)
 		b.Write(t, "/etc/postfix/master.cf", b.Read(t, "/etc/postfix/master.cf")+filterMaster+backMaster+backOverrides+"\n    -o smtpd_milters=\n", 0o644)

@@ -393,7 +393,7 @@ func outline(c condition) map[string]string {
 			continue // it remembers all selectors
 		}
 		for _, keys := range []string{
-			"/etc/aliases.db", // a Berkeley DB has an identifier of its own
+			"/etc/aliases.db", "/etc/aliases.cdb", // one has an identifier, each the time
 			"/etc/dkimkeys/", "/etc/opendkim/", "/etc/bind/mailsetup/", "/etc/mailsetup/domains.d/",
 		} {
 			if strings.HasPrefix(path, keys) {

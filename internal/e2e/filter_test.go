@@ -41,7 +41,7 @@ func TestContentFilter(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		b, sink := existing(t, release)
 		b.Write(t, "/etc/postfix/virtual", "info@shop.example bob@remote.example\n", 0o644)
-		b.Sh(t, "postmap /etc/postfix/virtual; postconf -e 'mynetworks = 127.0.0.0/8 [::1]/128, 10.20.30.0/24'")
+		b.Sh(t, "postmap hash:/etc/postfix/virtual; postconf -e 'mynetworks = 127.0.0.0/8 [::1]/128, 10.20.30.0/24'")
 		main, master := b.Read(t, "/etc/postfix/main.cf"), b.Read(t, "/etc/postfix/master.cf")
 		write := func(mainMore, masterMore string) {
 			b.Write(t, "/etc/postfix/main.cf", main+mainMore, 0o644)

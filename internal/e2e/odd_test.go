@@ -44,7 +44,7 @@ func odd(t *testing.T, release string) (*lab.Box, *lab.Sink) {
 	b.Write(t, "/etc/postfix/main.cf", b.Read(t, "/etc/postfix/main.cf")+oddMain, 0o644)
 	master := strings.ReplaceAll(b.Read(t, "/etc/postfix/master.cf"), "\n", "\r\n")
 	b.Write(t, "/etc/postfix/master.cf", master+oddMaster, 0o644)
-	b.Sh(t, `cd /etc/postfix; postmap transport
+	b.Sh(t, `cd /etc/postfix; postmap hash:transport
 chown root:adm main.cf; chmod 0640 main.cf; chmod 0600 master.cf
 mv /etc/postfix /etc/postfix.real; ln -s postfix.real /etc/postfix; postfix reload`)
 	leavesUnsigned(t, b, sink)

@@ -31,7 +31,7 @@ install -d -o 65534 /var/mail/shop; echo 'carl: root' >>/etc/aliases; newaliases
 		asBefore(t, b, was)
 		undoneByTheAgent(t, b, was)
 
-		b.Sh(t, "postconf -e 'alias_database = hash:/etc/aliases, hash:/etc/postfix/gone'; postfix reload") // newaliases would fail
+		b.Sh(t, `read=$(postconf -hx alias_maps); postconf -e "alias_maps = $read" "alias_database = $read, hash:/etc/postfix/gone"; postfix reload`) // newaliases would fail
 		product(t, b, 0, initArgs()...)
 		rootToMailbox(t, b, "/var/mail/ann")
 		nothingChanges(t, b, initArgs()...)

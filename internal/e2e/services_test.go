@@ -82,7 +82,7 @@ systemctl restart rspamd opendmarc`)
 	b.SASLUser(t, "ann", "secret")
 	certificate := b.Certificate(t)
 	b.Write(t, "/etc/postfix/virtual", "info@shop.example bob@remote.example\n", 0o644)
-	b.Sh(t, `postmap /etc/postfix/virtual
+	b.Sh(t, `postmap hash:/etc/postfix/virtual
 postconf -e smtpd_tls_cert_file=`+certificate+` smtpd_tls_key_file=`+certificate+` 'mynetworks = 127.0.0.0/8 [::1]/128, 10.20.30.0/24'`)
 	b.Write(t, "/etc/postfix/main.cf", b.Read(t, "/etc/postfix/main.cf")+tunedMain, 0o644)
 	b.Write(t, "/etc/postfix/master.cf", b.Read(t, "/etc/postfix/master.cf")+tunedMaster, 0o644)

@@ -18,7 +18,7 @@ func TestVirtualDomain(t *testing.T) {
 		domainsInTables(t, b)
 		b.Write(t, "/etc/postfix/vmailbox", "info@shop.example shop/info/\n", 0o644)
 		b.Sh(t, `install -d -o 5000 -g 5000 /var/mail/vhosts
-postmap /etc/postfix/vmailbox
+postmap hash:/etc/postfix/vmailbox
 postconf -e virtual_mailbox_domains=shop.example virtual_mailbox_base=/var/mail/vhosts \
 	virtual_mailbox_maps=hash:/etc/postfix/vmailbox virtual_uid_maps=static:5000 virtual_gid_maps=static:5000
 postfix reload`)
