@@ -3,6 +3,7 @@
 package keygen
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -93,7 +94,8 @@ func (k Key) PEM() []byte {
 	if err != nil { // only for key types that Key cannot hold
 		panic("keygen: encode RSA key: " + err.Error())
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	// Without the room that its buffer has left: a run may hold thousands.
+	return bytes.Clone(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 // Public returns the base64 of the SubjectPublicKeyInfo: the p= of the key

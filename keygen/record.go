@@ -7,13 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unique"
 )
 
 // Record returns the TXT value that publishes a public key (base64 of the
 // SubjectPublicKeyInfo), RFC 6376 section 3.6.1. An empty public key makes the
 // record of a revoked key.
 func Record(public string) string {
-	return "v=DKIM1; h=sha256; k=rsa; p=" + public
+	// One in memory, however many lists and plans it is in: there may be thousands.
+	return unique.Make("v=DKIM1; h=sha256; k=rsa; p=" + public).Value()
 }
 
 // KeyRecord is a DKIM key record, RFC 6376 section 3.6.1.

@@ -110,7 +110,7 @@ func text(title, remark string, records []state.Record) []byte {
 		fmt.Fprintf(&b, "\n; %s\n", group(g).comment())
 		b.Write(lines(rrs))
 	}
-	return b.Bytes()
+	return bytes.Clone(b.Bytes()) // without the room that the buffer has left
 }
 
 // lines are records with their data below each other.

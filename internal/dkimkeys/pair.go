@@ -30,11 +30,10 @@ type Pair struct {
 
 // NewPair returns the pair that a run begun at a time is going to make.
 func NewPair(d spec.Domain, selector string, now time.Time) Pair {
-	return Pair{Domain: d.Name, Key: keyring.Key{
-		Selector: selector, Bits: d.KeyBits, Public: keyring.Placeholder,
-		File: string(signer.KeyFile(d.Name, selector)), Stage: keyring.Publishing,
-		Since: map[keyring.Stage]time.Time{keyring.Staged: now, keyring.Publishing: now},
-	}, PEM: []byte(keyring.Placeholder)}
+	key := keyring.Key{
+		Selector: selector, Bits: d.KeyBits, Public: keyring.Placeholder, File: string(signer.KeyFile(d.Name, selector)),
+	}
+	return Pair{Domain: d.Name, Key: key.At(keyring.Staged, now).At(keyring.Publishing, now), PEM: []byte(keyring.Placeholder)}
 }
 
 // On returns the pair with its file where a host keeps its keys.

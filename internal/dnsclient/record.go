@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unique"
 
 	"github.com/miekg/dns"
 
@@ -30,7 +31,7 @@ func FromRR(rr dns.RR) state.Record {
 func value(rr dns.RR) string {
 	switch v := rr.(type) {
 	case *dns.TXT:
-		return zonefile.Unescape(strings.Join(v.Txt, ""))
+		return unique.Make(zonefile.Unescape(strings.Join(v.Txt, ""))).Value() // many zones have the same
 	case *dns.MX:
 		return strconv.Itoa(int(v.Preference)) + " " + dns.CanonicalName(v.Mx)
 	case *dns.NS:

@@ -79,6 +79,7 @@ func (r record) key() Key {
 	for stage, t := range k.Since { // nobody else has it
 		k.Since[stage] = fileTime(t)
 	}
+	k.Since = shared(k.Since)
 	if r.Seen != nil {
 		k.Seen = r.Seen.UTC()
 	}
@@ -113,7 +114,7 @@ func MarshalDomain(keys []Key) []byte {
 	enc.SetIndent("", "  ")
 	// Strings, numbers and times of four-digit years always encode.
 	_ = enc.Encode(doc)
-	return out.Bytes()
+	return bytes.Clone(out.Bytes()) // without the room that the buffer has left
 }
 
 // utc returns the times of stages in the form of the file.

@@ -59,7 +59,7 @@ func (l Ledger) PutAll(fresh map[string]Key) Ledger {
 	}
 	for domain, key := range fresh {
 		keys := slices.Clone(l[domain])
-		key.Since = maps.Clone(key.Since)
+		key.Since = shared(maps.Clone(key.Since))
 		i := slices.IndexFunc(keys, func(k Key) bool {
 			return strings.EqualFold(k.Selector, key.Selector) && (!k.past() || k.Fingerprint == key.Fingerprint)
 		})

@@ -242,6 +242,9 @@ func Apply(keys []Key, m Transition, now time.Time) []Key {
 		case m.Action == Withdraw:
 			out[i] = k.At(Gone, now)
 		}
+		if out[i].Stage != k.Stage {
+			out[i].Since = shared(out[i].Since)
+		}
 	}
 	return out
 }

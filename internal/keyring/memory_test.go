@@ -16,12 +16,6 @@ func TestKeysKeepNoText(t *testing.T) {
 		Since: map[keyring.Stage]time.Time{keyring.Active: time.Unix(1e9, 0).UTC()},
 	}
 	text := append(keyring.MarshalDomain([]keyring.Key{key}), strings.Repeat(" ", 1<<20)...)
-	heap := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
 	before := heap()
 	var all [][]keyring.Key
 	for range 32 {
@@ -35,4 +29,12 @@ func TestKeysKeepNoText(t *testing.T) {
 		t.Errorf("32 keys take %d octets", more)
 	}
 	runtime.KeepAlive(all)
+}
+
+// heap is how much memory is in use.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

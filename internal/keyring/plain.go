@@ -30,7 +30,7 @@ func plain(text []byte) (doc document, ok bool) {
 }
 
 // stages are those of a key's life.
-var stages = []Stage{Staged, Publishing, Published, Active, Draining, Revoked, Gone}
+var stages = [...]Stage{Staged, Publishing, Published, Active, Draining, Revoked, Gone}
 
 // stageOf returns the stage of that name.
 func stageOf(name []byte) Stage {

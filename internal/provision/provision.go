@@ -288,6 +288,9 @@ func (p *Provisioner) apply(ctx context.Context, d *Draft) (Result, error) {
 	if err := m.SaveOwners(); err != nil {
 		return res, &FatalError{err}
 	}
+	for _, pair := range d.pairs { // no other attempt needs them
+		delete(p.pairs, pair.Domain)
+	}
 	var saved error // the proof mostly waits for daemons
 	var saving sync.WaitGroup
 	saving.Go(func() { saved = p.saveFingerprints(d) })

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"mailsetup/internal/text"
@@ -60,10 +61,8 @@ func (r *run) runRound(ctx context.Context) (bool, error) {
 	parts := []Transitions{r.due}
 	switch {
 	case r.Compromised: // their marks are not written down yet
-	case r.DryRun && r.Brief:
+	case !r.DryRun || r.Brief:
 		parts = r.due.parts(maxPlanned)
-	case !r.DryRun:
-		parts = r.due.parts(maxPublished)
 	}
 	all := r.due
 	did, err := r.takeParts(ctx, parts)
@@ -94,8 +93,9 @@ func (r *run) takeParts(ctx context.Context, parts []Transitions) (did bool, err
 			if err := r.reload(); err != nil {
 				return did, err
 			}
+		case len(parts) > 1 && !slices.ContainsFunc(parts, func(t Transitions) bool { return !t.RecordsOnly() }):
 		case len(parts) > 1:
-			r.UI.Logf("steps are due in %d domains, whose records change %d at a time", len(rest), maxPublished)
+			r.UI.Logf("steps are due in %d domains, which are taken %d at a time", len(rest), maxPlanned)
 		}
 		more, err := r.takePart(ctx)
 		if did = did || more; err != nil {

@@ -29,43 +29,31 @@ func (t Transitions) Only(domains []string) Transitions {
 	return some
 }
 
-// maxPublished is how many domains' records change in one plan, which has the texts of
-// their zones and keys in memory: some 20 KB each.
-const maxPublished = 2000
-
-// maxPlanned is how many domains' records a dry run plans at a time, which keeps no texts.
+// maxPlanned is how many domains are in one plan, which has the texts of their zones, keys
+// and ledgers in memory: some 20 KB each.
 const maxPlanned = 1000
 
-// parts splits the transitions, so that each part changes records of at most n domains.
-// The first one has all that sign with another key, since OpenDKIM is reloaded once.
+// parts splits the transitions into those of at most n domains. The first part has, beside
+// these, all that sign with another key, since OpenDKIM is reloaded once.
 func (t Transitions) parts(n int) []Transitions {
-	parts, published := []Transitions{{}}, 0
+	parts, others := []Transitions{{}}, 0
 	for _, domain := range t.Domains() {
-		if !changesRecords(t[domain]) {
+		if activates(t[domain]) {
 			parts[0][domain] = t[domain]
 			continue
 		}
-		if published > 0 && published%n == 0 {
+		if others > 0 && others%n == 0 {
 			parts = append(parts, Transitions{})
 		}
 		parts[len(parts)-1][domain] = t[domain]
-		published++
+		others++
 	}
 	return parts
 }
 
-// changesRecords reports whether steps change records, and not the key that signs.
-func changesRecords(moves []keyring.Transition) bool {
-	changes := false
-	for _, m := range moves {
-		switch m.Action {
-		case keyring.Activate:
-			return false
-		case keyring.Generate, keyring.Revoke, keyring.Withdraw:
-			changes = true
-		}
-	}
-	return changes
+// activates reports whether another key signs after steps.
+func activates(moves []keyring.Transition) bool {
+	return slices.ContainsFunc(moves, func(m keyring.Transition) bool { return m.Action == keyring.Activate })
 }
 
 // Generates reports whether the domain gets a new key.

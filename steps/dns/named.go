@@ -23,13 +23,13 @@ type namedStage struct {
 // stageZone is one zone of the stage.
 type stageZone struct {
 	*zoneChange
-	gone         bool          // BIND loses it
-	served, back []state.Probe // that BIND serves the change, and no longer
+	gone         bool           // BIND loses it
+	serves, lost []state.Record // what BIND serves after the change, and no longer
 }
 
-// changeZone adds a zone whose file changes.
-func (s *namedStage) changeZone(p *zoneChange, served, back state.Probe) {
-	s.zones = append(s.zones, stageZone{p, false, []state.Probe{served}, []state.Probe{back}})
+// changeZone adds a zone whose file changes, with what BIND serves then, and no longer.
+func (s *namedStage) changeZone(p *zoneChange, serves, lost []state.Record) {
+	s.zones = append(s.zones, stageZone{p, false, serves, lost})
 }
 
 // dropZone adds a zone that BIND loses.
@@ -55,7 +55,13 @@ func (s *namedStage) of(changes func(state.Path) bool) ([]state.Unit, []state.Va
 		listed := (z.create != nil || z.gone) && changes(namedConf)
 		if list = list || listed; listed || changes(z.zone.File) || changes(z.fragment()) {
 			changed = append(changed, z)
-			unit.Probes, unit.UndoProbes = append(unit.Probes, z.served...), append(unit.UndoProbes, z.back...)
+		}
+	}
+	unit.Probes, unit.UndoProbes = make([]state.Probe, 0, len(changed)), make([]state.Probe, 0, len(changed))
+	for _, z := range changed {
+		if !z.gone {
+			unit.Probes = append(unit.Probes, z.served(s.in, z.serves, z.lost))
+			unit.UndoProbes = append(unit.UndoProbes, z.served(s.in, z.lost, z.serves))
 		}
 	}
 	if !slices.ContainsFunc(unit.Probes, func(p state.Probe) bool { return len(p.Records)+len(p.Gone) > 0 }) { // no answer will tell

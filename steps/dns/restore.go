@@ -94,7 +94,7 @@ func RestoreIncludes(in step.Input) (state.Stage, []state.Note, error) {
 	for _, origin := range slices.Sorted(maps.Keys(parts)) {
 		p := parts[origin]
 		addZone(&stage, in, p)
-		named.changeZone(p, p.served(in, p.want, nil), p.served(in, nil, p.want))
+		named.changeZone(p, p.want, nil)
 	}
 	named.finish(&stage)
 	return stage, nil, nil

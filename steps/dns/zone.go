@@ -84,7 +84,7 @@ func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
 		if addZone(&stage, in, p); p.create != nil {
 			made = append(made, p.statement())
 		}
-		named.changeZone(p, p.served(in, p.want, p.notServed), p.served(in, p.notServed, p.want))
+		named.changeZone(p, p.want, p.notServed)
 	}
 	declareZones(&stage, made, abandoned)
 	named.finish(&stage)
