@@ -35,6 +35,7 @@ var pure = strings.Fields(`
 	internal/check/subject
 	internal/dnsbl
 	internal/dnsname
+	internal/dnsprovider
 	internal/domainlist
 	internal/edits
 	internal/hint

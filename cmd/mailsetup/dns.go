@@ -20,8 +20,8 @@ func dnsCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "dns",
 		Usage: "print the DNS records, or see whether all name servers have them",
-		UsageText: "mailsetup dns example.org --format plain\n" +
-			"   a line of name, type and value for each record, as web forms take them\n\n" +
+		UsageText: "sudo mailsetup dns example.org --format paste\n" +
+			"   the fields of a web form in columns, and what is known of your provider's form\n\n" +
 			"sudo mailsetup dns --wait\n" +
 			"   asks every name server of every domain itself until all have the records\n" +
 			"   (exit 0) or ten minutes are over (exit 3), and says what is wrong there",

@@ -21,6 +21,7 @@ type Domain struct {
 	Domain  string
 	Records []Record
 	Notes   []state.Note
+	Servers map[string][]string // names of the name servers of zones, where a form says them
 }
 
 // Record is one record of a domain.

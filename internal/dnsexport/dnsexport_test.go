@@ -163,6 +163,9 @@ func TestForms(t *testing.T) {
 		list = append(list, one)
 	}
 	for _, format := range dnsexport.Formats() {
+		if format == "qr" { // of keys only
+			continue
+		}
 		got := write(t, in, domains, list, format)
 		for _, part := range []string{"a.example", "b.example"} {
 			if !strings.Contains(got, part) {

@@ -15,16 +15,23 @@ import (
 
 // Formats returns the names of the forms that Write knows.
 func Formats() []string {
-	return []string{"zone", "plain", "csv", "dnsmasq", "nsupdate", "unbound", "powerdns", "octodns", "dnscontrol", "terraform"}
+	return []string{"zone", "plain", "paste", "qr", "csv", "dnsmasq", "nsupdate", "unbound", "powerdns", "octodns", "dnscontrol", "terraform"}
 }
 
 // NeedsZones reports whether a form says which zone each record belongs to.
 func NeedsZones(format string) bool {
-	return !slices.Contains([]string{"zone", "dnsmasq", "unbound"}, format)
+	return !slices.Contains([]string{"zone", "dnsmasq", "unbound", "qr"}, format)
 }
 
 // Write writes the records of domains in one form.
 func Write(w io.Writer, in step.Input, domains []spec.Domain, list []Domain, format string) error {
+	if format == "qr" {
+		codes, err := qrText(list)
+		if err == nil {
+			_, err = w.Write(codes)
+		}
+		return err
+	}
 	blocks, ok := zoneBlocks(list, format)
 	for i := 0; !ok && i < len(list); i++ {
 		blocks = append(blocks, list[i].blocks(in, domains[i], format)...)
@@ -59,6 +66,15 @@ func zoneBlocks(list []Domain, format string) (blocks []block, ok bool) {
 		return blocks, true
 	}
 	switch format {
+	case "paste":
+		return one(func(z zoneRecords) []byte {
+			var replaced []state.Record
+			for _, d := range list {
+				_, old := d.inZone(z.origin)
+				replaced = append(replaced, old...)
+			}
+			return paste(z, replaced, list[0].Servers[z.origin])
+		})
 	case "csv":
 		return []block{{text: csvText(zones)}}, true
 	case "octodns":

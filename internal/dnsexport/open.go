@@ -99,6 +99,9 @@ func (r *Records) List(ctx context.Context, form string) []Domain {
 		}
 		FindZones(ctx, list, r.input.Facts.Zones, lookup)
 	}
+	if form == "paste" && r.machine.Image == nil {
+		FindServers(ctx, list, r.serversOf)
+	}
 	return list
 }
 

@@ -18,6 +18,13 @@ func (r *Records) Print(w io.Writer, list []Domain, o Options) error {
 	if o.Output == "" {
 		return r.write(w, list, o)
 	}
+	if o.isPicture() {
+		picture, err := qrPicture(list)
+		if err != nil {
+			return err
+		}
+		return o.file().Save(picture)
+	}
 	var b bytes.Buffer
 	if err := r.write(text.NewSafeWriter(&b), list, o); err != nil {
 		return err
@@ -54,7 +61,7 @@ func (o Options) file() outfile.File {
 
 // comments begin a comment in each form that has some.
 var comments = map[string]string{
-	"zone": ";", "plain": "#", "dnsmasq": "#", "nsupdate": ";", "unbound": "#", "powerdns": "#",
+	"zone": ";", "plain": "#", "paste": "#", "dnsmasq": "#", "nsupdate": ";", "unbound": "#", "powerdns": "#",
 	"octodns": "#", "dnscontrol": "//", "terraform": "#",
 }
 

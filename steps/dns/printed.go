@@ -128,7 +128,7 @@ func printedFor(server state.DNSServer, domain string, rrs []state.Record) state
 		return note(fmt.Sprintf("in its zone file (raise the serial, then nsd-control reload %s)", domain), zonefile.Text(domain, rrs))
 	}
 	return state.Note{
-		Topic: "dns", Text: fmt.Sprintf("publish these records of %s (TTL %d; as web forms take them; for a zone file: mailsetup dns %s)", domain, rrs[0].TTL, domain),
+		Topic: "dns", Text: fmt.Sprintf("publish these records of %s (TTL %d; as web forms take them; what is known of the form of your provider: mailsetup dns %s --format paste; for a zone file: mailsetup dns %s)", domain, rrs[0].TTL, domain, domain),
 		Action: webForm(rrs, domain) + "\n",
 	}
 }

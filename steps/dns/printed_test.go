@@ -28,7 +28,7 @@ func dnsNotes(t *testing.T, in step.Input) []state.Note {
 
 // Each record is printed once, and where to find the other form is said.
 func TestRecordsInTheFormOfTheNameServer(t *testing.T) {
-	const web = "publish these records of lab.example (TTL 3600; as web forms take them; for a zone file: mailsetup dns lab.example)"
+	const web = "publish these records of lab.example (TTL 3600; as web forms take them; what is known of the form of your provider: mailsetup dns lab.example --format paste; for a zone file: mailsetup dns lab.example)"
 	for server, want := range map[state.DNSServer][2]string{
 		state.NoDNSServer: {web, "name               type  priority  value\nmail               A               192.0.2.10\n"},
 		state.BIND:        {web, "name               type  priority  value\nmail               A               192.0.2.10\n"},
@@ -73,9 +73,9 @@ func TestWhatIsLeftToPublish(t *testing.T) {
 		got = append(got, n.Text+"\n"+n.Action)
 	}
 	want := []string{
-		"publish these records of lab.example (TTL 3600; as web forms take them; for a zone file: mailsetup dns lab.example)\n" +
+		"publish these records of lab.example (TTL 3600; as web forms take them; what is known of the form of your provider: mailsetup dns lab.example --format paste; for a zone file: mailsetup dns lab.example)\n" +
 			"name    type  value\nmail    TXT   v=spf1 ip4:192.0.2.10 ~all\n_dmarc  TXT   v=DMARC1; p=none; rua=mailto:ops@lab.example\n",
-		"replace these records of lab.example (TTL 3600; as web forms take them; for a zone file: mailsetup dns lab.example); what DNS has now stands below them\n" +
+		"replace these records of lab.example (TTL 3600; as web forms take them; what is known of the form of your provider: mailsetup dns lab.example --format paste; for a zone file: mailsetup dns lab.example); what DNS has now stands below them\n" +
 			"name  type  value\n@     TXT   v=spf1 ip4:192.0.2.10 mx ~all\n\nin the place of\n\nname  type  value\n@     TXT   v=spf1 -all",
 		"right already at lab.example: mail A, @ MX, 202611._domainkey TXT\n",
 		"once the records are in DNS, see whether every name server has them, and what is wrong where one does not\nmailsetup dns --wait",
