@@ -21,7 +21,7 @@ func dnsCommand(c console.Console) *cli.Command {
 		Name:  "dns",
 		Usage: "print the DNS records, or see whether all name servers have them",
 		UsageText: "sudo mailsetup dns example.org --format paste\n" +
-			"   the fields of a web form in columns, and what is known of your provider's form\n\n" +
+			"   the fields of a web form in columns, and what is known of that form\n\n" +
 			"sudo mailsetup dns --wait\n" +
 			"   asks every name server of every domain itself until all have the records\n" +
 			"   (exit 0) or ten minutes are over (exit 3), and says what is wrong there",
@@ -95,6 +95,8 @@ func waitForRecords(ctx context.Context, u ui, r *dnsexport.Records, timeout tim
 	}
 	if u.o.json {
 		err = u.print(all)
+	} else if complete {
+		fmt.Fprint(u.c.Out, r.AllIsWell(ctx, results))
 	}
 	if err == nil && !complete {
 		return errProblemsFound

@@ -10,6 +10,7 @@ import (
 
 	"mailsetup/internal/dnsclient"
 	"mailsetup/internal/dnsname"
+	"mailsetup/internal/dnsprovider"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
@@ -201,6 +202,13 @@ func (e ExpectedRecord) missing(s Answer) dnsclient.Finding {
 			return finding(Misplaced, "nothing there, but "+dnsname.TrimDot(name)+" has it", "rename that record to "+e.relative()+" (in full: "+dnsname.TrimDot(e.Record.Name)+")")
 		}
 	}
+	if domain := dns.CanonicalName(e.Domain); !e.PublishedByUs && e.Zone != domain && dns.IsSubDomain(domain, e.Zone) {
+		zone := dnsname.TrimDot(e.Zone)
+		return finding(
+			Missing, fmt.Sprintf("missing: %s is a zone of its own, so that nothing counts that the zone above has there", zone),
+			fmt.Sprintf("publish it in the zone %s, as %s, or take the NS records of %s out of the zone above: mailsetup dns %s --format paste", zone, e.relative(), zone, e.Domain),
+		)
+	}
 	return finding(Missing, "missing", e.publishRemedy())
 }
 
@@ -255,6 +263,12 @@ func others(e ExpectedRecord, records []state.Record) string {
 func (e ExpectedRecord) different(records []state.Record) dnsclient.Finding {
 	want, lacks := e.Record.Value, []string(nil)
 	has := records[0].Value
+	if proxy := dnsprovider.ProxyOf(has); proxy != "" && (e.Record.Type == "A" || e.Record.Type == "AAAA") {
+		return finding(
+			Different, fmt.Sprintf("the address %s of %s's proxy is there, which takes no mail", has, proxy),
+			fmt.Sprintf(`have %s as "DNS only" there, without the proxy`, dnsname.TrimDot(e.Record.Name)),
+		)
+	}
 	switch {
 	case policy.IsSPF(want):
 		w, _ := policy.ParseSPF(want)

@@ -31,6 +31,11 @@ func theDMARC() dnscheck.ExpectedRecord {
 	return expect("_dmarc.lab.example.", "v=DMARC1; p=none; rua=mailto:a@lab.example")
 }
 
+func inZone(e dnscheck.ExpectedRecord, zone string) dnscheck.ExpectedRecord {
+	e.Zone = zone
+	return e
+}
+
 func other(rtype, name, value string) dnscheck.ExpectedRecord {
 	e := expect(name, value)
 	e.Record.Type = rtype
@@ -207,6 +212,20 @@ func TestDiagnosePlace(t *testing.T) {
 			dnscheck.Different,
 			`another value: "192.0.2.11"`, "put ours in its place: mailsetup dns lab.example",
 		},
+		{
+			"an address of a proxy", other("A", "mail.lab.example.", "192.0.2.10"),
+			dnscheck.Answer{Records: []state.Record{record("mail.lab.example.", "A", "104.21.3.4"), record("mail.lab.example.", "A", "172.67.1.2")}},
+			dnscheck.Different,
+			"the address 104.21.3.4 of Cloudflare's proxy is there, which takes no mail", `have mail.lab.example as "DNS only" there, without the proxy`,
+		},
+		{
+			"a zone of its own", inZone(theKey(), "_domainkey.lab.example."),
+			dnscheck.Answer{},
+			dnscheck.Missing,
+			"missing: _domainkey.lab.example is a zone of its own, so that nothing counts that the zone above has there",
+			"publish it in the zone _domainkey.lab.example, as 202611, or take the NS records of _domainkey.lab.example out of the zone above: mailsetup dns lab.example --format paste",
+		},
+		{"a zone above", inZone(theKey(), "example."), dnscheck.Answer{}, dnscheck.Missing, "missing", "publish it: mailsetup dns lab.example"},
 		{"another preference", other("MX", "lab.example.", "10 mail.lab.example."), dnscheck.Answer{Records: []state.Record{record("lab.example.", "MX", "5 Mail.lab.example.")}}, dnsclient.OK, "", ""},
 		{
 			"an old copy", theKey(),

@@ -118,6 +118,29 @@ func (c *Client) lookup(ctx context.Context, name string, t uint16) (answer, err
 	return answerOf(msg, name, t), nil
 }
 
+// LookupTTL asks the resolver for records at a name, and returns for how long it will give
+// the same answer: the smallest TTL, or that of a negative answer (RFC 2308 section 5).
+func LookupTTL(ctx context.Context, c *Client, name string, t uint16) ([]state.Record, time.Duration, error) {
+	m, err := c.recurse(ctx, name, t)
+	if err != nil {
+		return nil, 0, fmt.Errorf("look up %s %s: %w", name, dns.TypeToString[t], err)
+	}
+	list := m.Answer
+	if records := AnswerChain(m, name, t); len(records) == 0 || records[len(records)-1].Type != dns.TypeToString[t] {
+		list = append(list[:len(list):len(list)], m.Ns...)
+	}
+	var ttl *uint32
+	for _, rr := range list {
+		if h := rr.Header(); ttl == nil || h.Ttl < *ttl {
+			ttl = &h.Ttl
+		}
+	}
+	if ttl == nil {
+		return AnswerChain(m, name, t), 0, nil
+	}
+	return AnswerChain(m, name, t), time.Duration(*ttl) * time.Second, nil
+}
+
 // answerOf returns what a message says about a name.
 func answerOf(msg *dns.Msg, name string, t uint16) answer {
 	a := answer{AnswerChain(msg, name, t), NoData}

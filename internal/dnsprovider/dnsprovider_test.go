@@ -114,3 +114,14 @@ func pageText() string {
 	}
 	return b.String()
 }
+
+func TestProxyOf(t *testing.T) {
+	for address, want := range map[string]string{
+		"104.21.3.4": "Cloudflare", "172.67.1.2": "Cloudflare", "2606:4700:3030::1": "Cloudflare",
+		"192.0.2.10": "", "2001:db8::10": "", "mail.lab.example.": "", "": "",
+	} {
+		if got := dnsprovider.ProxyOf(address); got != want {
+			t.Errorf("%s: %q, want %q", address, got, want)
+		}
+	}
+}

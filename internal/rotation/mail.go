@@ -105,7 +105,9 @@ func reasons(keys []WaitingKey) string {
 
 const toPublish = `Publish what follows, beside the records that are there. mailsetup looks every
 hour: once every name server has had a record for long enough, its key signs.
-Until then the one before does; no mail waits for this.
+Until then the one before does; no mail waits for this. Where this
+server's BIND has the zone (init --dns bind), or its primary takes dynamic updates
+(init --dns rfc2136), mailsetup publishes later keys itself.
 
 `
 

@@ -38,8 +38,12 @@ func printedRecords(in step.Input) []state.Note {
 		printed = printed || todo.open()
 	}
 	if printed {
+		later := ""
+		if in.Spec.Host.Notify == "" {
+			later = "; the records of later keys are yours to publish as well, and nobody is mailed then without init --notify ADDRESS"
+		}
 		notes = append(notes, state.Note{
-			Topic: "dns", Text: "once the records are in DNS, see whether every name server has them, and what is wrong where one does not",
+			Topic: "dns", Text: "once the records are in DNS, see whether every name server has them, and what is wrong where one does not" + later,
 			Action: "mailsetup dns --wait",
 		})
 	}

@@ -78,15 +78,20 @@ func TestWhatIsLeftToPublish(t *testing.T) {
 		"replace these records of lab.example (TTL 3600; as web forms take them; what is known of the form of your provider: mailsetup dns lab.example --format paste; for a zone file: mailsetup dns lab.example); what DNS has now stands below them\n" +
 			"name  type  value\n@     TXT   v=spf1 ip4:192.0.2.10 mx ~all\n\nin the place of\n\nname  type  value\n@     TXT   v=spf1 -all",
 		"right already at lab.example: mail A, @ MX, 202611._domainkey TXT\n",
-		"once the records are in DNS, see whether every name server has them, and what is wrong where one does not\nmailsetup dns --wait",
+		"once the records are in DNS, see whether every name server has them, and what is wrong where one does not; the records of later keys are yours to publish as well, and nobody is mailed then without init --notify ADDRESS\nmailsetup dns --wait",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%q\nwant\n%q", got, want)
 	}
+	in.Spec.Host.Notify = "ops@lab.example"
+	notes := dnsNotes(t, in)
+	if last := notes[len(notes)-1]; last.Text != "once the records are in DNS, see whether every name server has them, and what is wrong where one does not" {
+		t.Errorf("where somebody is mailed: %s", last.Text)
+	}
 	for _, r := range all {
 		in.Facts.ByHand[r] = state.Served{Everywhere: true}
 	}
-	notes := dnsNotes(t, in)
+	notes = dnsNotes(t, in)
 	if len(notes) != 1 || !notes[0].Informational || notes[0].Text != "the name servers that answered have the 6 records of lab.example as they should be" {
 		t.Errorf("once all are there: %+v", notes)
 	}
