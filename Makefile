@@ -136,6 +136,7 @@ install: ## install the program, manual and completion (below PREFIX), and the s
 	install -D -m 644 internal/completion/mailsetup.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mailsetup
 	install -D -m 644 internal/completion/mailsetup.zsh $(DESTDIR)$(PREFIX)/$(ZSH)/_mailsetup
 	install -D -m 644 internal/completion/mailsetup.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mailsetup.fish
+	for hook in contrib/hooks/*; do install -D -m $$(case $$hook in *.py) echo 644;; *) echo 755;; esac) $$hook $(DESTDIR)$(PREFIX)/lib/mailsetup/hooks/$${hook##*/}; done
 	install -d $(DESTDIR)$(UNITS) $(DESTDIR)/etc/cron.d
 	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup-rotate.service >$(DESTDIR)$(UNITS)/mailsetup-rotate.service
 	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup-check.service >$(DESTDIR)$(UNITS)/mailsetup-check.service
@@ -152,6 +153,7 @@ install: ## install the program, manual and completion (below PREFIX), and the s
 .PHONY: uninstall
 uninstall: ## remove what install put there; a configured server stays as it is
 	@if $(systemd_runs) && ! $(packaged); then (set -x; systemctl disable --now $(TIMER) mailsetup-check.timer || true); fi
+	rm -rf $(DESTDIR)$(PREFIX)/lib/mailsetup
 	rm -f $(DESTDIR)$(PREFIX)/bin/mailsetup $(DESTDIR)$(PREFIX)/share/man/man[1-9]/mailsetup*.[1-9]
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mailsetup $(DESTDIR)$(PREFIX)/$(ZSH)/_mailsetup $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mailsetup.fish
 	rm -f $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)$(UNITS)/$(TIMER)

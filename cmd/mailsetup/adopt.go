@@ -32,5 +32,5 @@ func adoptCommand(c console.Console) *cli.Command {
 
 // adoptFlags are those of init that the set-up does not answer itself.
 func adoptFlags() []cli.Flag {
-	return only(answerFlags(), "domain", "hostname", "ip", "dns", "rfc2136-server", "rfc2136-key", "root-alias", "milter-default-action")
+	return only(answerFlags(), "domain", "hostname", "ip", "dns", "rfc2136-server", "rfc2136-key", "dns-hook", "root-alias", "milter-default-action")
 }

@@ -17,10 +17,10 @@ import (
 
 // scheduleFiles are what make install needs beside the program.
 func scheduleFiles() []string {
-	return []string{
+	return append([]string{
 		"Makefile", "docs/mailsetup.8", "schedule/mailsetup-rotate.service", "schedule/mailsetup-rotate.timer", "schedule/mailsetup.cron", "schedule/mailsetup-check.service", "schedule/mailsetup-check.timer",
 		"internal/completion/mailsetup.bash", "internal/completion/mailsetup.zsh", "internal/completion/mailsetup.fish",
-	}
+	}, hooks()...)
 }
 
 // maker runs make in a copy of those files, with a program that is built already.
@@ -79,6 +79,9 @@ func TestStaging(t *testing.T) {
 			prefix + "/share/bash-completion/completions/mailsetup": "\n_mailsetup() {\n", prefix + "/share/fish/vendor_completions.d/mailsetup.fish": "complete -c mailsetup ",
 			prefix + "/share/zsh/" + map[bool]string{true: "vendor-completions", false: "site-functions"}[prefix == "/usr"] + "/_mailsetup": "#compdef mailsetup\n",
 			"/etc/cron.d/mailsetup": " " + prefix + "/bin/mailsetup rotate-dkim --yes\n",
+		}
+		for _, name := range hooks() {
+			want[prefix+"/lib/mailsetup/hooks/"+filepath.Base(name)] = "mailsetup"
 		}
 		for name, text := range want {
 			if got, err := os.ReadFile(filepath.Join(dest, name)); err != nil || !strings.Contains(string(got), text) {

@@ -1,10 +1,12 @@
 package facts
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	"mailsetup/internal/detect/zones"
+	"mailsetup/internal/dnshook"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/nsupdate"
 	"mailsetup/internal/spec"
@@ -32,7 +34,7 @@ func (c *Collector) gatherUpdated(ctx context.Context, in *step.Input) error {
 	var requests []zones.UpdateRequest
 	for _, p := range dns.UpdateRequests(*in) {
 		requests = append(requests, zones.UpdateRequest{
-			Domain: p.Domain, Server: p.Update.Server, KeyFile: state.Path(p.Update.KeyFile), Records: p.Records,
+			Domain: p.Domain, Server: cmp.Or(p.Update.Hook, p.Update.Server), KeyFile: state.Path(p.Update.KeyFile), Records: p.Records,
 		})
 	}
 	var err error
@@ -44,14 +46,14 @@ func (c *Collector) gatherUpdated(ctx context.Context, in *step.Input) error {
 	case len(requests)+len(leaving) == 0:
 		return nil
 	case c.m.Unprivileged() && len(requests) > 0:
-		return hint.New(hint.AsRoot, "only root may read the keys that zones are asked with (dns rfc2136)")
+		return hint.New(hint.AsRoot, "only root may read what zones are asked with (dns rfc2136 or hook)")
 	case c.m.Unprivileged():
 		return nil
 	case c.m.Image != nil && len(requests) > 0:
 		return hint.NewUsage("--dns manual prints the records; or run init on the machine that is made from the tree",
-			"--root works on files, and dns rfc2136 changes zones on name servers")
+			"--root works on files, and dns rfc2136 changes zones on name servers, as a hook does")
 	}
-	ask := &nsupdate.Session{Resolver: c.m.Resolver}
+	ask := &dnshook.Session{Session: &nsupdate.Session{Resolver: c.m.Resolver}, Sys: c.m.Sys}
 	defer ask.Close()
 	in.Facts.Updated, err = zones.Updated(ctx, ask, c.m.Sys, requests, leaving, in.Facts)
 	return err

@@ -67,8 +67,8 @@ type File struct {
 // Update is a change of a zone on its primary (RFC 2136).
 type Update struct {
 	Zone    string   `json:"zone"`     // with the final dot
-	Server  string   `json:"server"`   // the primary, with the port
-	KeyFile string   `json:"key_file"` // of the TSIG key
+	Server  string   `json:"server"`   // the primary, with the port, or the program that changes the zone
+	KeyFile string   `json:"key_file"` // of the TSIG key; empty for a program
 	Add     []Record `json:"add,omitempty"`
 	Remove  []Record `json:"remove,omitempty"`
 	Why     string   `json:"why,omitempty"`

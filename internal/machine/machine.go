@@ -16,6 +16,7 @@ import (
 	"mailsetup/internal/apply"
 	"mailsetup/internal/clock"
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/dnshook"
 	"mailsetup/internal/gclimit"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/nsupdate"
@@ -88,7 +89,8 @@ func Open(ctx context.Context, o Options) (*Machine, error) {
 		m = New(host, dnsclient.New(nameServers(host)...), o)
 		prober := probe.NewProber(host, host)
 		prober.Bar = o.Bar
-		host.Prober, host.Updater = prober, nsupdate.Client{Files: host, Resolver: m.Resolver}
+		host.Prober = prober
+		host.Updater = dnshook.Client{Sys: host, Primaries: nsupdate.Client{Files: host, Resolver: m.Resolver}}
 		if o.DryRun && os.Geteuid() != 0 {
 			o.Logf("not root: what only root may read is taken for missing")
 			m.Sys = Unprivileged{host}

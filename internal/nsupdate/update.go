@@ -54,7 +54,7 @@ func (u Client) Update(ctx context.Context, want state.Update) error {
 // are still the same. An undo tries again if they changed in between.
 func (c *conn) update(ctx context.Context, want state.Update) error {
 	for tries := 1; ; tries++ {
-		have, err := c.read(ctx, questions(want))
+		have, err := c.read(ctx, Questions(want))
 		if err != nil {
 			return &untouchedError{err}
 		}
@@ -99,7 +99,7 @@ func (c *conn) waitServed(ctx context.Context, want state.Update, within time.Du
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	for {
-		have, err := c.read(ctx, questions(want))
+		have, err := c.read(ctx, Questions(want))
 		if err == nil { // names may be gone, and wildcards answer again
 			have, err = c.ownRecords(ctx, dns.CanonicalName(want.Origin), have)
 		}
@@ -107,7 +107,7 @@ func (c *conn) waitServed(ctx context.Context, want state.Update, within time.Du
 		if err != nil && ctx.Err() == nil && time.Now().Before(end) {
 			return err
 		}
-		if err == nil && served(want, dnsclient.FromRRs(have)) {
+		if err == nil && want.Done(dnsclient.FromRRs(have)) {
 			return nil
 		}
 		select {
@@ -121,28 +121,11 @@ func (c *conn) waitServed(ctx context.Context, want state.Update, within time.Du
 	}
 }
 
-// served reports whether the records of a zone show the update.
-func served(u state.Update, have []state.Record) bool {
-	if u.Undo {
-		add, remove, err := u.Pending(have)
-		return err == nil && len(add)+len(remove) == 0
-	}
-	left := without(u.Remove, without(u.Remove, have))
-	return len(without(u.Add, have)) == 0 && len(without(left, u.Add)) == 0
-}
-
-// without returns the records of a list that are not in another.
-func without(list, other []state.Record) []state.Record {
-	return slices.DeleteFunc(slices.Clone(list), func(r state.Record) bool {
-		return slices.ContainsFunc(other, func(x state.Record) bool { return state.Same(x, r) })
-	})
-}
-
 // Question is a name and a type to ask for.
 type Question struct{ Name, Type string }
 
-// questions returns the names and types that an update is about.
-func questions(u state.Update) []Question {
+// Questions returns the names and types that an update is about.
+func Questions(u state.Update) []Question {
 	var list []Question
 	for _, r := range slices.Concat(u.Add, u.Remove, u.Expected) {
 		if q := (Question{r.Name, r.Type}); !slices.Contains(list, q) {

@@ -31,6 +31,7 @@ func Flags(a spec.Answers) []string {
 	add("--ns", a.NS...)
 	add("--rfc2136-server", a.UpdateServer)
 	add("--rfc2136-key", a.UpdateKey)
+	add("--dns-hook", a.Hook)
 	add("--root-alias", a.RootAlias)
 	add("--notify", a.Notify)
 	add("--selector", a.Selector)

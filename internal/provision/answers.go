@@ -109,6 +109,8 @@ func publication(want spec.Spec, x spec.Domain) string {
 		return "its keys in slots of " + want.Host.Slots.Zone + ", and the rest printed in the end, for you to publish"
 	case mode == spec.DNSBind:
 		return "in the zone that this machine's BIND serves"
+	case mode == spec.DNSHook:
+		return "changed by " + want.UpdateOf(x).Hook
 	case mode == spec.DNSUpdate && want.UpdateOf(x).Server != "":
 		return "sent to " + want.UpdateOf(x).Server + " as dynamic updates"
 	case mode == spec.DNSUpdate:

@@ -62,9 +62,10 @@ func Host() []Key {
 		{Name: "addresses", Kind: Texts, Unit: "IP address", Example: `["192.0.2.10", "2001:db8::10"]`, Meaning: "The public addresses that mail leaves from, as other servers see them; behind NAT that of the router. At least one."},
 		{Name: "domain", Kind: Text, Unit: domain, Example: `"example.org"`, Meaning: "The domain whose key signs the mail of the host itself, as that of cron and bounces. It has a file in domains.d."},
 		{
-			Name: "dns", Kind: Text, Words: []string{"bind", "rfc2136", "manual"}, Default: `"manual"`, Example: `"bind"`,
-			Meaning: "How records are published: into the zones of the BIND of this machine, by dynamic updates (RFC 2136) to the server of [rfc2136], or by you, from what is printed.",
+			Name: "dns", Kind: Text, Words: []string{"bind", "rfc2136", "hook", "manual"}, Default: `"manual"`, Example: `"bind"`,
+			Meaning: "How records are published: into the zones of the BIND of this machine, by dynamic updates (RFC 2136) to the server of [rfc2136], by the program dns_hook, or by you, from what is printed.",
 		},
+		{Name: "dns_hook", Kind: Text, Unit: "absolute path", Default: `""`, Example: `"/usr/lib/mailsetup/hooks/powerdns"`, Meaning: "For dns = \"hook\": the program that changes records at your provider. It and what is above it belong to root, and nobody else may write there."},
 		{
 			Name: "mta", Kind: Text, Words: []string{"postfix", "exim4", ""}, Default: `""`, Example: `"exim4"`,
 			Meaning: "The mail server that sends: Postfix, for which OpenDKIM signs (also where it is empty), or exim4, which signs itself. mailsetup init --replace-mta exchanges one that is set up for the other.",
@@ -129,7 +130,8 @@ func Domain() []Key {
 			Meaning: "What becomes of records that a wildcard answered for names which exist because of ours (RFC 4592): published there as well, or not. Empty: nobody was asked.",
 		},
 		{Name: "signed_by", Kind: Text, Words: []string{"other", ""}, Default: `""`, Example: `"other"`, Meaning: "Who signs: the OpenDKIM of mailsetup (empty), or another signer that was here before. Then it has no key here."},
-		{Name: "dns", Kind: Text, Words: []string{"bind", "rfc2136", "manual", ""}, Default: `""`, Example: `"manual"`, Meaning: "How its records are published, if not as host.toml says."},
+		{Name: "dns", Kind: Text, Words: []string{"bind", "rfc2136", "hook", "manual", ""}, Default: `""`, Example: `"manual"`, Meaning: "How its records are published, if not as host.toml says."},
+		{Name: "dns_hook", Kind: Text, Unit: "absolute path", Default: `""`, Example: `"/usr/lib/mailsetup/hooks/desec"`, Meaning: "As in host.toml, which counts where this is empty."},
 		{Name: "subdomains", Kind: Flag, Default: "false", Example: "true", Meaning: "Whether mail of everything below it is signed, too."},
 		{Name: "also", Kind: Texts, Unit: "sender", Default: "[]", Example: `["example.net", ".example.net", "ann@example.com"]`, Meaning: "Further senders whose mail is signed with its key: domains, what is below one (with a dot before it), addresses, \"*\" for all."},
 		{Name: "drain", Kind: Text, Unit: span, Default: `""`, Example: `"30d"`, Meaning: "As in host.toml, which counts where this is empty."},

@@ -21,6 +21,7 @@ type Answers struct {
 
 	UpdateServer string // --rfc2136-server
 	UpdateKey    string // --rfc2136-key
+	Hook         string // --dns-hook
 	Subdomains   string // --subdomains: yes or no
 
 	SPFAll      string   // --spf-all

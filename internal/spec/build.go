@@ -92,6 +92,7 @@ func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, Findings) {
 		}
 		setField(&f, "--rfc2136-server", a.UpdateServer, &d.Update.Server, UpdateServer)
 		setField(&f, "--rfc2136-key", a.UpdateKey, &d.Update.KeyFile, UpdateKey)
+		setField(&f, "--dns-hook", a.Hook, &d.Update.Hook, Hook)
 		a.applyToDomain(&f, &out, &d, false)
 		out.Domains = append(out.Domains, d)
 	}
@@ -147,6 +148,7 @@ func (a Answers) host(f *findingList, h *Host) {
 	h.Drain = cmp.Or(h.Drain, DefaultDrain)
 	setField(f, "--rfc2136-server", a.UpdateServer, &h.Update.Server, UpdateServer)
 	setField(f, "--rfc2136-key", a.UpdateKey, &h.Update.KeyFile, UpdateKey)
+	setField(f, "--dns-hook", a.Hook, &h.Update.Hook, Hook)
 	a.Inbound.Apply(&h.Inbound, f.add)
 }
 

@@ -15,7 +15,7 @@ import (
 // for a set-up that was taken over or is beside ours, and for a zone with wildcards.
 func omittable(f tomltext.Field) bool {
 	switch f.Key {
-	case "mta", "send_only", "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore", "block_lists":
+	case "mta", "send_only", "dns_hook", "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore", "block_lists":
 		return f.Value == "[]" || f.Value == "false" || f.Value == `""`
 	}
 	return inbound.IsDefault(f)
@@ -33,7 +33,8 @@ func hostFields(h Host) []tomltext.Field {
 		field("", "hostname", tomltext.Quote(h.Hostname), "The name this server has in public DNS, for HELO and as target of MX."),
 		field("", "addresses", tomltext.List(addresses), "The public addresses it sends from, as other servers see them."),
 		field("", "domain", tomltext.Quote(h.Domain), "The domain whose key signs the mail of the host itself (cron, bounces)."),
-		field("", "dns", tomltext.Quote(string(h.DNS)), "How records get published: \"bind\" (this machine's), \"rfc2136\" or \"manual\"."),
+		field("", "dns", tomltext.Quote(string(h.DNS)), "How records get published: \"bind\" (here), \"rfc2136\", \"hook\" or \"manual\"."),
+		field("", "dns_hook", tomltext.Quote(h.Update.Hook), "The program that changes records for dns = \"hook\", as an absolute path."),
 		field("", "mta", tomltext.Quote(h.MTA), "The mail server that signs: \"exim4\"; without this line Postfix, by OpenDKIM."),
 		field("", "send_only", strconv.FormatBool(h.SendOnly), "Whether the mail server listens to this machine alone: no domain is received."),
 		field("", "root_alias", tomltext.Quote(h.RootAlias), "Who reads the mail of root and postmaster; \"\" leaves /etc/aliases alone."),
@@ -86,6 +87,7 @@ func domainFields(d Domain) []tomltext.Field {
 		field("", "wildcard_records", tomltext.Quote(d.WildcardRecords), "What a wildcard said of names that exist now: \"copy\", \"drop\", \"\" (not asked)."),
 		field("", "signed_by", tomltext.Quote(d.SignedBy), "Who signs: \"\" (mailsetup's OpenDKIM), \"other\" (a milter that was here before)."),
 		field("", "dns", tomltext.Quote(string(d.DNS)), "How records get published, if not as the host's."),
+		field("", "dns_hook", tomltext.Quote(d.Update.Hook), "The program for dns = \"hook\", if not the host's."),
 		field("", "subdomains", strconv.FormatBool(d.Subdomains), "Whether mail of everything below the domain is signed, too."),
 		field("", "also", tomltext.List(d.Also), "Further senders signed with its key: domains, \".example.net\", addresses."),
 		field("", "drain", tomltext.Quote(Span(d.Drain)), "The life of its keys where it is not as host.toml says: \"30d\", \"\" (as there)."),

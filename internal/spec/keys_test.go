@@ -28,7 +28,7 @@ func TestEachKeyOfADomainRefuses(t *testing.T) {
 		{`keep = ["mx"]`, `"mx" is not spf, helo or dmarc`, "SPF record"},
 		{`wildcard_records = "yes"`, `"yes" is not copy or drop`, "copy publishes them"},
 		{`signed_by = "rspamd"`, `"rspamd" is not "other"`, `"other" leaves signing`},
-		{`dns = "named"`, `"named" is not bind, rfc2136 or manual`, "manual prints"},
+		{`dns = "named"`, `"named" is not bind, rfc2136, hook or manual`, "manual prints"},
 		{`also = ["a b@example.net"]`, `"a b@example.net" has ' ' before the @`, "alice@example.org"},
 		{`drain = "14"`, `"14" is no span of time with a unit`, "14d"},
 		{`rotate_every = "monthly"`, `"monthly" is no span of time`, "180d"},
@@ -46,6 +46,7 @@ func TestEachKeyOfADomainRefuses(t *testing.T) {
 		{`dmarc.ruf = ["a@shop.example!10m"]`, "a@shop.example!10m", ""},
 		{`rfc2136.server = "ns1.shop.example:x"`, `"ns1.shop.example:x"`, ""},
 		{`rfc2136.key_file = "tsig.key"`, `"tsig.key"`, ""},
+		{`dns_hook = "powerdns"`, `"powerdns" is no absolute path`, "/usr/lib/mailsetup/hooks/powerdns"},
 		{`policies = "none"`, ": is no key of this file", "remove the line or correct the name"},
 		{`policy = "none"`, ": is no key of this file", "move the line below [dmarc]"},
 		{`rfc2136.include = ["_spf.example.net"]`, ": is no key of this file", "move the line below [spf]"},
@@ -59,7 +60,7 @@ func TestEachKeyOfADomainRefuses(t *testing.T) {
 // The same of host.toml.
 func TestEachKeyOfTheHostRefuses(t *testing.T) {
 	for _, tt := range []struct{ line, says, hint string }{
-		{`dns = "x"`, `"x" is not bind, rfc2136 or manual`, "manual prints"},
+		{`dns = "x"`, `"x" is not bind, rfc2136, hook or manual`, "manual prints"},
 		{`root_alias = "root"`, `"root"`, ""},
 		{`milter_default_action = "reject"`, `"reject"`, "tempfail"},
 		{`sign_bounces = "maybe"`, `"maybe" is not yes or no`, "yes shows bounces"},
@@ -78,6 +79,7 @@ func TestEachKeyOfTheHostRefuses(t *testing.T) {
 		{`inbound.dnsbl = ["zen.spamhaus.org=127.0.0.*"]`, `"zen.spamhaus.org=127.0.0.*" has codes that cannot be used`, "127.0.0.[2..11]"},
 		{`inbound.allow = ["192.0.2.7/24"]`, `"192.0.2.7/24" has bits behind its length`, "write 192.0.2.0/24"},
 		{`inbound.policy = "none"`, ": is no key of this file", "move the line below [dmarc]"},
+		{`dns_hook = "../powerdns"`, `"../powerdns" is no absolute path`, "/usr/lib/mailsetup/hooks/powerdns"},
 		{`signs = true`, ": is no key of this file", "remove the line or correct the name"},
 	} {
 		key, _, _ := strings.Cut(tt.line, " ")

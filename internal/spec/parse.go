@@ -41,6 +41,7 @@ type hostText struct {
 	Addresses           []string `toml:"addresses"`
 	Domain              string   `toml:"domain"`
 	DNS                 string   `toml:"dns"`
+	Hook                string   `toml:"dns_hook"`
 	MTA                 string   `toml:"mta"`
 	SendOnly            bool     `toml:"send_only"`
 	RootAlias           string   `toml:"root_alias"`
@@ -91,6 +92,7 @@ type domainText struct {
 
 	SignedBy   string     `toml:"signed_by"`
 	DNS        string     `toml:"dns"`
+	Hook       string     `toml:"dns_hook"`
 	Subdomains bool       `toml:"subdomains"`
 	Also       []string   `toml:"also"`
 	Partial    bool       `toml:"partial"`
@@ -220,7 +222,7 @@ func parseHost(text []byte) (Host, Findings) {
 	setList(&d.findingList, "nonsigning_milters", raw.NonsigningMilters, &h.NonsigningMilters, NonsigningMilter)
 	setList(&d.findingList, "block_lists", raw.BlockLists, &h.BlockLists, BlockList)
 	h.Ignore = d.ignore(raw.Ignore)
-	h.Update = raw.Update.update(d)
+	h.Update = raw.Update.update(d, raw.Hook)
 	h.Inbound = raw.Inbound.Policy(d.add)
 	h.Defaults = raw.defaults(d)
 	return h, d.findings
@@ -246,9 +248,10 @@ func (raw rotationText) rotation(d *document) (r Rotation) {
 	return r
 }
 
-func (raw updateText) update(d *document) (u Update) {
+func (raw updateText) update(d *document, hook string) (u Update) {
 	setField(&d.findingList, "rfc2136.server", raw.Server, &u.Server, UpdateServer)
 	setField(&d.findingList, "rfc2136.key_file", raw.KeyFile, &u.KeyFile, UpdateKey)
+	setField(&d.findingList, "dns_hook", hook, &u.Hook, Hook)
 	return u
 }
 
@@ -285,7 +288,7 @@ func newDomainText() *domainText {
 
 // domain normalises the values of the file.
 func (raw *domainText) domain(d *document) Domain {
-	out := Domain{Receive: raw.Receive, NewZone: raw.NewZone, Subdomains: raw.Subdomains, Partial: raw.Partial, Update: raw.Update.update(d)}
+	out := Domain{Receive: raw.Receive, NewZone: raw.NewZone, Subdomains: raw.Subdomains, Partial: raw.Partial, Update: raw.Update.update(d, raw.Hook)}
 	setField(&d.findingList, "domain", raw.Domain, &out.Name, DomainName)
 	setField(&d.findingList, "selector", raw.Selector, &out.Selector, Selector)
 	setField(&d.findingList, "key_bits", strconv.FormatInt(raw.KeyBits, 10), &out.KeyBits, KeyBits)

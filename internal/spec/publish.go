@@ -56,3 +56,12 @@ func UpdateKey(s string) (string, error) {
 	}
 	return string(p), nil
 }
+
+// Hook accepts the path of a program that changes records.
+func Hook(s string) (string, error) {
+	p, err := state.ParsePath(strings.TrimSpace(s))
+	if err != nil {
+		return "", &BadValue{Field: "dns-hook", Value: s, Why: "is no absolute path", Hint: "as in /usr/lib/mailsetup/hooks/powerdns"}
+	}
+	return string(p), nil
+}

@@ -102,12 +102,18 @@ const (
 	DNSManual DNSMode = "manual"
 	DNSUpdate DNSMode = "rfc2136"
 	DNSSlots  DNSMode = "slots" // keys in a zone of ours; no file can ask for it yet
+	DNSHook   DNSMode = "hook"
 )
 
-// Update says where dynamic updates (RFC 2136) go and who signs them.
+// Updates reports whether records are changed on somebody else's server, one by one.
+func (m DNSMode) Updates() bool { return m == DNSUpdate || m == DNSHook }
+
+// Update says where dynamic updates (RFC 2136) go and who signs them, or which program
+// changes records in their place.
 type Update struct {
 	Server  string // server: name or address, a port if it is not 53; "" for the SOA's MNAME
 	KeyFile string // key_file: absolute path of a TSIG key (RFC 8945), as tsig-keygen(8) writes it
+	Hook    string // dns_hook, outside of the table: absolute path of the program
 }
 
 // Domain is domains.d/<name>.toml.
@@ -234,8 +240,11 @@ func (s Spec) RotationOf(d Domain) Rotation {
 // Repairs reports whether lost records of a domain are restored.
 func (s Spec) Repairs(d Domain) bool { return cmp.Or(d.Repair, s.Host.Repair) != "no" }
 
-// UpdateOf returns where the dynamic updates of a domain go.
+// UpdateOf returns where the updates of a domain go: to a hook, or to a server.
 func (s Spec) UpdateOf(d Domain) Update {
+	if s.DNSOf(d) == DNSHook {
+		return Update{Hook: cmp.Or(d.Update.Hook, s.Host.Update.Hook)}
+	}
 	return Update{
 		Server:  cmp.Or(d.Update.Server, s.Host.Update.Server),
 		KeyFile: cmp.Or(d.Update.KeyFile, s.Host.Update.KeyFile),

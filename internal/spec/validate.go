@@ -84,6 +84,9 @@ func (s Spec) validateDNS(f *findingList, d Domain) {
 	if s.DNSOf(d) == DNSUpdate && s.UpdateOf(d).KeyFile == "" {
 		f.add(d.Name+": rfc2136.key_file", "is empty, and updates are signed", "--rfc2136-key FILE names the TSIG key, which tsig-keygen makes")
 	}
+	if s.DNSOf(d) == DNSHook && s.UpdateOf(d).Hook == "" {
+		f.add(d.Name+": dns_hook", "is empty, and a program changes the records", "--dns-hook PROGRAM names it by its absolute path")
+	}
 }
 
 // RootLoop returns the fault of a root alias by which root's mail comes back to root,
@@ -262,6 +265,9 @@ func (u Update) validate(f *findingList, at func(string) string) {
 	}
 	if u.KeyFile != "" {
 		checkNormal(f, at("rfc2136.key_file"), u.KeyFile, UpdateKey)
+	}
+	if u.Hook != "" {
+		checkNormal(f, at("dns_hook"), u.Hook, Hook)
 	}
 }
 

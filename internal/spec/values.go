@@ -115,7 +115,7 @@ func MilterAction(s string) (string, error) {
 
 // DNS accepts the way records get published.
 func DNS(s string) (DNSMode, error) {
-	text, err := choice("dns", s, "manual prints the records for another DNS server", nil, string(DNSBind), string(DNSUpdate), string(DNSManual))
+	text, err := choice("dns", s, "manual prints the records for another DNS server", nil, string(DNSBind), string(DNSUpdate), string(DNSHook), string(DNSManual))
 	return DNSMode(text), err
 }
 

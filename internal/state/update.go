@@ -8,21 +8,25 @@ import (
 	"mailsetup/internal/dnsname"
 )
 
-// UpdateTarget says how a zone is changed that takes dynamic updates (RFC 2136).
+// UpdateTarget says how a zone is changed that takes dynamic updates (RFC 2136), or that
+// a program changes.
 type UpdateTarget struct {
-	Server  string // host:port of the primary
-	KeyFile Path   // of the TSIG key that signs updates
+	Server  string // host:port of the primary, or the absolute path of the program; see Hook
+	KeyFile Path   // of the TSIG key that signs updates, "" for a program
 	// OurRecords are those of its records that mailsetup put there before. They are
 	// not among the zone's Records.
 	OurRecords []Record
 }
 
+// Hook returns the program that an update goes to in place of a primary.
+func Hook(server string) (Path, bool) { return Path(server), strings.HasPrefix(server, "/") }
+
 // Update changes a zone on its primary, by one message that is carried out as
 // a whole or not at all (RFC 2136). The message is signed, and so is the reply
-// that counts (RFC 8945).
+// that counts (RFC 8945). A program changes one RRset after the other.
 type Update struct {
 	Origin  string   `json:"origin"` // of the zone, absolute
-	Server  string   `json:"server"` // host:port of the primary
+	Server  string   `json:"server"` // host:port of the primary, or a program; see Hook
 	KeyFile Path     `json:"key_file"`
 	Add     []Record `json:"add,omitempty"`
 	Remove  []Record `json:"remove,omitempty"`
@@ -37,6 +41,15 @@ type Update struct {
 
 // Empty reports whether there is nothing to send.
 func (u Update) Empty() bool { return len(u.Add)+len(u.Remove) == 0 }
+
+// Done reports whether the records at its names show the update.
+func (u Update) Done(have []Record) bool {
+	if u.Undo {
+		add, remove, err := u.Pending(have)
+		return err == nil && len(add)+len(remove) == 0
+	}
+	return within(u.Add, have) && every(u.Remove, func(r Record) bool { return within([]Record{r}, u.Add) || !within([]Record{r}, have) })
+}
 
 // Inverse takes the update back.
 func (u Update) Inverse() Update {

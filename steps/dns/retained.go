@@ -75,7 +75,7 @@ type domainRecord struct {
 func notPublishedBy(in step.Input, mode spec.DNSMode) publishedElsewhere {
 	all := publishedElsewhere{}
 	for d := range in.Scope.Domains(in.Spec) {
-		if in.Spec.DNSOf(d) == mode && !records.UsesSlots(in, d) {
+		if own := in.Spec.DNSOf(d); (own == mode || mode == spec.DNSUpdate && own.Updates()) && !records.UsesSlots(in, d) {
 			continue
 		}
 		here, list := contentSet(records.By(in, d, mode)), records.Of(in, d)

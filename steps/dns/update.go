@@ -14,7 +14,8 @@ import (
 	"mailsetup/zonefile"
 )
 
-// UpdateRequest are the records that a domain publishes by dynamic updates (RFC 2136).
+// UpdateRequest are the records that a domain publishes by dynamic updates (RFC 2136) or
+// by a hook.
 type UpdateRequest struct {
 	Domain  string
 	Update  spec.Update
@@ -26,8 +27,9 @@ func UpdateRequests(in step.Input) []UpdateRequest {
 	var list []UpdateRequest
 	for d := range in.Scope.Domains(in.Spec) {
 		update := in.Spec.UpdateOf(d)
-		if in.Spec.DNSOf(d) != spec.DNSUpdate {
+		if !in.Spec.DNSOf(d).Updates() {
 			update = in.Spec.Host.Update // of its slots
+			update.Hook = ""
 		}
 		if rrs := records.By(in, d, spec.DNSUpdate); len(rrs) > 0 {
 			list = append(list, UpdateRequest{d.Name, update, rrs})
@@ -90,6 +92,10 @@ func addUpdate(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 			}
 			return []state.Note{elsewhereNote(r)}, nil
 		}
+		if in.Spec.DNSOf(d) == spec.DNSHook {
+			return nil, step.Refuse("let it change the zone; --dns manual prints the records",
+				"the hook %s has no zone with %s", in.Spec.UpdateOf(d).Hook, dnsname.TrimDot(r.Name))
+		}
 		return nil, step.Refuse("--rfc2136-server names the primary; --dns manual prints the records",
 			"the name server that was asked has no zone with %s", dnsname.TrimDot(r.Name))
 	}
@@ -109,7 +115,10 @@ func (p *zoneChange) update(in step.Input, others publishedElsewhere, stage *sta
 	ours = append(ours, p.copies...)
 	u := state.Update{
 		Origin: z.Origin, Server: z.Update.Server, KeyFile: z.Update.KeyFile,
-		Add: missingFrom(ours, z.Update.OurRecords), Remove: missingFrom(z.Update.OurRecords, ours), Why: "signed with the key in " + string(z.Update.KeyFile),
+		Add: missingFrom(ours, z.Update.OurRecords), Remove: missingFrom(z.Update.OurRecords, ours),
+	}
+	if z.Update.KeyFile != "" {
+		u.Why = "signed with the key in " + string(z.Update.KeyFile)
 	}
 	for _, r := range p.replace {
 		u.Add, u.Remove = append(u.Add, r.New), append(u.Remove, r.Old)
@@ -149,15 +158,19 @@ func leftoverUpdates(in step.Input) []state.Note {
 	for _, p := range in.Facts.Published {
 		for d := range in.Scope.Domains(in.Spec) {
 			list := slices.DeleteFunc(slices.Clone(p.Records), func(r state.Record) bool { return !dnsname.Within(r.Name, d.Name+".") })
-			if len(list) == 0 || in.Spec.DNSOf(d) == spec.DNSUpdate {
+			if len(list) == 0 || in.Spec.DNSOf(d).Updates() {
 				continue
 			}
-			notes = append(notes, state.Note{
+			note := state.Note{
 				Topic: "dns",
 				Text: fmt.Sprintf("the zone %s on %s still has %d records of %s that were put there by updates and are no longer kept up to date",
 					dnsname.TrimDot(p.Origin), strings.TrimSuffix(p.Server, ":53"), len(list), d.Name),
 				Action: "once the records are elsewhere: take them out with nsupdate -k " + string(p.KeyFile),
-			})
+			}
+			if _, is := state.Hook(p.Server); is {
+				note.Action = "once the records are elsewhere: take them out at the provider"
+			}
+			notes = append(notes, note)
 		}
 	}
 	return notes

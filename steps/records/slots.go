@@ -38,8 +38,11 @@ func SlotMode(s spec.Spec) spec.DNSMode {
 // slot zone, which is ours, may be published in another way than the rest.
 func By(in step.Input, d spec.Domain, mode spec.DNSMode) []state.Record {
 	own, slot := in.Spec.DNSOf(d), SlotMode(in.Spec)
-	if own == spec.DNSSlots {
+	switch own {
+	case spec.DNSSlots:
 		own = spec.DNSManual
+	case spec.DNSHook: // a program stands in for the primary
+		own = spec.DNSUpdate
 	}
 	if mode != own && (mode != slot || !UsesSlots(in, d)) {
 		return nil

@@ -24,11 +24,11 @@ type Primaries interface {
 }
 
 // UpdateRequest is a domain whose records go to a primary by dynamic updates (RFC
-// 2136).
+// 2136), or to a hook.
 type UpdateRequest struct {
 	Domain  string
-	Server  string         // "" for the one that the zone names
-	KeyFile state.Path     // of the TSIG key
+	Server  string         // or a program (state.Hook); "" for the one that the zone names
+	KeyFile state.Path     // of the TSIG key, "" for a program
 	Records []state.Record // whose names and types matter
 }
 
@@ -104,7 +104,7 @@ func (z *updatedZone) addDomain(domain string) {
 func (u *updateSurvey) key(p state.Path) (nsupdate.Key, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if k, ok := u.keys[p]; ok {
+	if k, ok := u.keys[p]; ok || p == "" { // a program has its own
 		return k, nil
 	}
 	k, err := nsupdate.ReadKey(u.files, p)
