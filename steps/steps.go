@@ -66,7 +66,7 @@ var (
 func All() []step.Step {
 	return []step.Step{
 		installPackages, writeSpec, createKeys, publishRecords, deferMail, configureSigner, configureExim, startDaemons, skipReinjection,
-		provideSPF, provideDMARC, configurePostfix, listenHere, guardDoor, retireChecks, clearUp, replaceSigner, setAliases, withdrawKeys, recordKeys,
+		provideSPF, provideDMARC, listenHere, configurePostfix, guardDoor, retireChecks, clearUp, replaceSigner, setAliases, withdrawKeys, recordKeys,
 	}
 }
 
@@ -120,7 +120,9 @@ func Build(list []step.Step, in step.Input) (state.State, error) {
 			return state.State{}, fmt.Errorf("%s: %w", s.Name, err)
 		}
 		stage.Name = s.Name
-		want.Stages = append(want.Stages, stage)
+		if want.Stages = append(want.Stages, stage); s.Name == configurePostfix.Name {
+			daemons.StartLast(in, want.Stages)
+		}
 		want.Notes = append(want.Notes, notes...)
 		want.Questions = append(want.Questions, stage.Questions...)
 	}

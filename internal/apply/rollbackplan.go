@@ -259,10 +259,11 @@ func (v *inverse) units(sc *plan.StageChanges, st *stage) {
 			continue
 		}
 		if !un.Running {
-			v.plan.Notes = append(v.plan.Notes, state.Note{
-				Topic: un.Name, Text: "it did not run before and is left running", Action: "systemctl stop " + un.Name,
-			})
-			continue
+			v.plan.Notes = append(v.plan.Notes, state.Note{Topic: un.Name, Text: "it did not run before and is left running", Action: "systemctl stop " + un.Name})
+			if un.Action != state.Start || !takesMail(un) && un.Name != "exim4.service" {
+				continue
+			}
+			un.Action = state.Reload // it forgets what this run set up
 		}
 		u := state.Unit{
 			Name: un.Name, Action: un.back(), WakeSocket: un.milterSocket(), NeedsDaemonReload: un.NeedsDaemonReload, Starting: un.Starting, Zones: un.Zones, Why: "its files go back",

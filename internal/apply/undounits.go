@@ -139,9 +139,8 @@ func (u *undo) restoreUnit(ctx context.Context, stage string, un unit, now bool)
 	return err
 }
 
-// settle waits until the probes of the unit pass, and old sessions have ended. A unit
-// that was only starting need not become active. A mail session that never ends is not waited for any longer: restoring the machine counts
-// for more than its mail.
+// settle waits until the probes of the unit pass, and old sessions have ended, but for one that
+// never ends. A unit that was only starting need not become active.
 func (u *undo) settle(ctx context.Context, stage string, un unit) error {
 	probes := slices.DeleteFunc(slices.Clone(un.Probes), func(p state.Probe) bool { return p.Kind != state.ProbeActive || un.Starting })
 	return settle.Wait(ctx, leaveSessions{u.s}, append(probes, un.UndoProbes...), func(p state.Probe) {

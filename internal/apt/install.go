@@ -18,6 +18,8 @@ type Preseed struct {
 	// Exim are the names whose mail an exim4 that is installed delivers here, as an internet
 	// site; nil to not answer.
 	Exim []string
+	// Loopback: that exim4 listens to this machine alone.
+	Loopback bool
 }
 
 // Install installs packages without questions and without recommended
@@ -78,10 +80,14 @@ func preseedDebconf(ctx context.Context, r system.Runner, p Preseed) error {
 	text := "postfix postfix/mailname string " + p.Mailname + "\n" +
 		"postfix postfix/main_mailer_type select Internet Site\n"
 	if p.Exim != nil {
+		interfaces := ""
+		if p.Loopback {
+			interfaces = " 127.0.0.1 ; ::1"
+		}
 		text = "exim4-config exim4/mailname string " + p.Mailname + "\n" +
 			"exim4-config exim4/dc_eximconfig_configtype select internet site; mail is sent and received directly using SMTP\n" +
 			"exim4-config exim4/dc_other_hostnames string " + strings.Join(p.Exim, ":") + "\n" +
-			"exim4-config exim4/dc_local_interfaces string\n"
+			"exim4-config exim4/dc_local_interfaces string" + interfaces + "\n"
 	}
 	res, err := r.Run(ctx, system.Command{Argv: argv, Stdin: []byte(text), Env: []string{"DEBIAN_FRONTEND=noninteractive"}})
 	if err == nil && res.Code != 0 {

@@ -271,12 +271,25 @@ func TestMailServersChangePlaces(t *testing.T) {
 			return string(selectorTag.FindSubmatch(msg)[1])
 		}
 		was, zone := signer(), b.Sh(t, "cat /etc/bind/mailsetup/*")
+		// What is sent between apt and the set-up waits, and nobody is let in.
+		b.Write(t, "/root/window", `#!/bin/sh
+exec >>/root/window.log 2>&1
+printf 'From: ann@lab.example\nTo: bob@remote.example\nSubject: window\n\nhello\n' | /usr/sbin/sendmail -i -t || echo "sendmail: $?"
+ss -tlnH 'sport = 25'
+sleep 2
+`, 0o755)
+		b.Write(t, "/etc/apt/apt.conf.d/99window", "DPkg::Post-Invoke { \"/root/window\"; };\n", 0o644)
 		to := func(mta, from, announces string) {
 			args := initArgs("--ttl", "60", "--mta", mta)
 			_, said := product(t, b, 2, args...)
 			says(t, strings.Join(strings.Fields(said), " "), from+" is this machine's mail server.", "hint: --replace-mta allows it")
+			before := sink.Count()
 			out, _ := product(t, b, 0, append(args, "--replace-mta")...)
 			says(t, strings.Join(strings.Fields(out), " "), announces, "private keys go on signing")
+			signedBy(t, b, sink.Wait(t, before+1, time.Minute)[before].Data, "lab.example")
+			if said := b.Read(t, "/root/window.log"); said != "" {
+				t.Errorf("between apt and the set-up of %s:\n%s", mta, said)
+			}
 			if now := signer(); now != was {
 				t.Errorf("%s signs with %q, not %q", mta, now, was)
 			}

@@ -17,6 +17,7 @@ import (
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/standby"
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
@@ -95,7 +96,9 @@ func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {
 	f.OtherMTA = cmp.Or(f.OtherMTA, c.otherMTA) // what this run replaced leaves things behind
 	c.otherMTA = f.OtherMTA
 	if f.Postfix != nil {
-		f.Postfix.Fresh = store.New(c.m.Sys).PostfixIsFresh()
+		if f.Postfix.Fresh = store.New(c.m.Sys).PostfixIsFresh(); f.Postfix.Fresh && !f.Daemons[f.Postfix.Unit].Stopped {
+			standby.Waits(f.Daemons, "postfix") // where a run failed before it was started
+		}
 		if r.Steps == nil {
 			f.MailDomains = postfix.Domains(ctx, Source(c.m.Sys), f.Postfix, r.mailDomains())
 		}

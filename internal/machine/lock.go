@@ -17,6 +17,7 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/livepath"
 	"mailsetup/internal/scratch"
+	"mailsetup/internal/standby"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 )
@@ -41,6 +42,9 @@ func (m *Machine) lockAndRecover(ctx context.Context) error {
 		}
 		if err := scratch.RemoveLeftOver(scratch.Dir); err != nil {
 			m.options.Logf("directories of a run that was killed may still be there: %v", err)
+		}
+		if err := standby.End(ctx, m.Sys); err != nil {
+			m.options.Logf("what kept a mail server from starting while it was installed may still be there: %v", err)
 		}
 		m.RemoveProbe(ctx)
 	}

@@ -23,7 +23,6 @@ import (
 	"mailsetup/internal/text"
 	"mailsetup/steps"
 	"mailsetup/steps/daemons"
-	"mailsetup/steps/inbound"
 	"mailsetup/steps/records"
 	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
@@ -340,86 +339,4 @@ func packages(p plan.Plan) []string {
 		names = append(names, packageNames(st.Packages)...)
 	}
 	return names
-}
-
-// install installs the packages of the plan, gathers the facts again and plans the
-// second half. It goes on without a question only if that half adds nothing to what was
-// announced.
-func (p *Provisioner) install(ctx context.Context, d *Draft) error {
-	names := packages(d.Plan)
-	if len(names) == 0 {
-		return nil
-	}
-	p.UI.Logf("installing %s", strings.Join(names, ", "))
-	// A main.cf that an earlier installation left is the administrator's.
-	fresh := d.Input.Facts.Postfix == nil && !exists(p.Machine.Sys, mainCf) && d.Input.Spec.Host.MTA != spec.Exim
-	release := p.UI.Hold()
-	err := apt.Install(ctx, p.Machine.Sys, names, preseed(d.Input), apt.Progress(p.UI.Logf))
-	release()
-	if err != nil {
-		return err
-	}
-	d.installed = names
-	if fresh {
-		if err := store.New(p.Machine.Sys).MarkFreshPostfix(); err != nil {
-			return err
-		}
-	}
-	var units []string
-	for _, name := range names {
-		if unit := inbound.UnitOf(name); unit != "" {
-			units = append(units, unit)
-		}
-	}
-	if err := store.MarkStarted(p.Machine.Sys, units...); err != nil {
-		return err
-	}
-	again := d.Request
-	again.Want = d.Input.Spec
-	if err := p.Facts.Gather(ctx, &again); err != nil {
-		return err
-	}
-	d.Input.Facts = again.Facts
-	if err := p.readFacts(ctx, d); err != nil {
-		return err
-	}
-	announced := d.Plan
-	if err := p.planWithConsents(ctx, d); err != nil {
-		return err
-	}
-	more := plan.Unannounced(announced, d.Plan, d.consented...)
-	if len(more) == 0 {
-		return nil
-	}
-	return p.confirmExtra(ctx, d, more)
-}
-
-// preseed answers what the package of a mail server asks that is not here yet.
-func preseed(in step.Input) apt.Preseed {
-	answers := apt.Preseed{Mailname: signer.Mailname(in)}
-	if in.Spec.Host.MTA == spec.Exim {
-		answers.Exim = []string{in.Spec.Host.Hostname}
-		for _, d := range in.Spec.Domains {
-			if d.Receive && d.Name != in.Spec.Host.Hostname {
-				answers.Exim = append(answers.Exim, d.Name)
-			}
-		}
-	}
-	return answers
-}
-
-const mainCf state.Path = "/etc/postfix/main.cf"
-
-// confirmExtra asks again if the plan after the installation has more than was
-// announced.
-func (p *Provisioner) confirmExtra(ctx context.Context, d *Draft, extra []string) error {
-	p.UI.Logf("now that the packages are here, the plan needs more than it said:")
-	for _, e := range extra {
-		p.UI.Logf("  %s", e)
-	}
-	p.UI.ShowPlan(d.Plan)
-	if !p.Options.Interactive {
-		return hint.New("run the same command again if this is what you want", "the plan changed after the packages were installed")
-	}
-	return p.confirm(ctx, d, "Do this as well?")
 }

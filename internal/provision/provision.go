@@ -16,6 +16,7 @@ import (
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/standby"
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
@@ -265,6 +266,9 @@ func (p *Provisioner) Run(ctx context.Context, d *Draft) (Result, error) {
 	}
 	if err != nil && len(d.installed) > 0 {
 		p.UI.Logf("installed and left in place: %s", strings.Join(d.installed, ", "))
+		if mta := standby.Of(d.installed); mta != "" {
+			p.UI.Logf("%s is not started before it signs: mail waits until the command succeeds, or until systemctl start %s", mta, standby.Service(mta))
+		}
 	}
 	res.SetUp = len(d.Want.Domains) > 0
 	if res.Machine = p.Machine.Kind(); p.isDirectory() {

@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/standby"
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
@@ -413,6 +414,26 @@ func TestAFailureAfterTheInstallationSaysThatPackagesStay(t *testing.T) {
 		t.Fatal("no error")
 	}
 	w.says("installed and left in place: postfix, opendkim")
+}
+
+// A mail server does not start while apt installs it, and a failure says that it waits.
+func TestAMailServerWaitsUntilItIsSetUp(t *testing.T) {
+	w := newWorld(t, "")
+	held := func() bool { return w.content(standby.DropIn("postfix.service")) != "" }
+	during := false
+	w.OnRun = func(c system.Command) (system.Result, error) {
+		if slices.Contains(c.Argv, "--no-download") {
+			during = held()
+		}
+		return system.Result{}, nil
+	}
+	if _, err := w.run(w.request(lab(t))); err == nil {
+		t.Fatal("no error")
+	}
+	if !during || held() {
+		t.Errorf("held while apt runs: %v, afterwards: %v", during, held())
+	}
+	w.says("postfix is not started before it signs: mail waits until the command succeeds, or until systemctl start postfix")
 }
 
 // Nothing is installed on another system before somebody says so.

@@ -68,6 +68,9 @@ type Daemon struct {
 	// Stopped: it ran since the boot and was stopped. A unit that failed, or was never
 	// started, is neither Running nor Stopped.
 	Stopped bool
+	// New: a mail server that mailsetup has installed, and that was not started since (package
+	// standby).
+	New bool
 }
 
 // Release is /etc/os-release.

@@ -3,6 +3,7 @@ package daemons
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -65,9 +66,10 @@ func (d daemon) starts() string {
 // those that somebody stopped or masked, see Halted.
 func Start(in step.Input) (state.Stage, []state.Note, error) {
 	var stage state.Stage
+	late := lateUnit(in)
 	for _, d := range daemons(in) {
 		is, boot := in.Facts.Daemons[d.unit], in.Facts.Daemons[d.starts()]
-		if is.Stopped || is.Masked || boot.Masked {
+		if is.Stopped || is.Masked || boot.Masked || d.unit == late && late != "" {
 			continue
 		}
 		if boot.Disabled {
@@ -82,6 +84,41 @@ func Start(in step.Input) (state.Stage, []state.Note, error) {
 		}
 	}
 	return stage, nil, nil
+}
+
+// lateUnit returns the unit of a Postfix that was installed and not started yet, "" for none:
+// mail would come in and leave before anything is set up.
+func lateUnit(in step.Input) string {
+	if p := in.Facts.Postfix; p != nil && in.Spec.Host.MTA != spec.Exim && in.Facts.Daemons[p.Unit].New {
+		return p.Unit
+	}
+	return ""
+}
+
+// StartLast has the last of some stages start such a Postfix. The stages before it neither have
+// it read their files again nor ask it anything; it is asked then.
+func StartLast(in step.Input, stages []state.Stage) {
+	unit := lateUnit(in)
+	if unit == "" || len(stages) == 0 {
+		return
+	}
+	start := state.Unit{Name: unit, Action: state.Start, Always: true, Why: "mail comes in and leaves from now on"}
+	for i := range stages {
+		st := &stages[i]
+		st.Units = slices.DeleteFunc(slices.Clone(st.Units), func(u state.Unit) bool {
+			if u.Name != unit || u.Action.AtBoot() {
+				return false
+			}
+			for _, p := range u.Probes {
+				if !slices.ContainsFunc(start.Probes, func(is state.Probe) bool { return reflect.DeepEqual(is, p) }) {
+					start.Probes = append(start.Probes, p)
+				}
+			}
+			return true
+		})
+	}
+	last := &stages[len(stages)-1]
+	last.Units = append(last.Units, start)
 }
 
 // Halt is a unit that somebody stopped or masked, with the command that reverts that.

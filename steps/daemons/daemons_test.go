@@ -2,6 +2,7 @@ package daemons_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"mailsetup/internal/spec"
@@ -101,5 +102,51 @@ func TestDaemonsWithoutASigner(t *testing.T) {
 	in.Ledger, in.Spec.Domains[0].SignedBy = nil, "inet:localhost:11332"
 	if stage, _, _ := daemons.Start(in); len(stage.Units) > 0 || len(daemons.Halted(in)) > 0 {
 		t.Errorf("planned %+v", stage.Units)
+	}
+}
+
+// A Postfix that was just installed begins behind all that is set up: nothing reloads it
+// before, and what would ask it then asks it once it runs.
+func TestAPostfixThatIsNew(t *testing.T) {
+	in := steptest.Installed()
+	in.Facts.Postfix.Unit, in.Facts.Daemons = "postfix@-.service", map[string]state.Daemon{
+		"named.service": {Running: true}, "opendkim.service": {Running: true}, "postfix@-.service": {New: true}, "postfix.service": {New: true},
+	}
+	in.Facts.SMTPAddress = ""
+	in.Facts.Postfix.Value["inet_interfaces"], in.Facts.Postfix.Services = "all", []state.Service{{Name: "smtp/inet", Command: "smtpd"}}
+	want := steptest.Build(t, in)
+	started := false
+	for _, st := range want.Stages {
+		for _, u := range st.Units {
+			switch {
+			case u.Name == "opendkim.service" && started:
+				t.Errorf("the signer starts behind Postfix")
+			case !strings.HasPrefix(u.Name, "postfix"):
+			case st.Name == "Door" && started:
+			case st.Name != "Postfix" || u.Action != state.Start || !u.Always:
+				t.Errorf("%s: %s %s", st.Name, u.Action, u.Name)
+			default:
+				started = true
+				var asks []state.ProbeKind
+				for _, p := range u.Probes {
+					asks = append(asks, p.Kind)
+				}
+				if !slices.Contains(asks, state.ProbePostfix) || !slices.Contains(asks, state.ProbeSMTP) {
+					t.Errorf("it is asked %v", asks)
+				}
+			}
+		}
+	}
+	if !started {
+		t.Error("nothing starts it")
+	}
+	in.Facts.Daemons["postfix@-.service"] = state.Daemon{Running: true}
+	in.Facts.SMTPAddress = "127.0.0.1:25"
+	for _, st := range steptest.Build(t, in).Stages {
+		for _, u := range st.Units {
+			if u.Action == state.Start {
+				t.Errorf("one that runs: %s: %+v", st.Name, u)
+			}
+		}
 	}
 }

@@ -163,12 +163,22 @@ func postfixProbes(f state.Facts) []state.Probe {
 	return append(probes, state.Probe{Kind: state.ProbeSMTP, Address: address, Within: 20 * time.Second})
 }
 
-// SMTPAddress returns where Postfix takes mail, "" if it listens nowhere.
+// SMTPAddress returns where Postfix takes mail, or will once it is started for the first
+// time, "" if it listens nowhere.
 func SMTPAddress(f state.Facts) string {
-	if f.Postfix == nil {
-		return "127.0.0.1:25"
+	const loopback = "127.0.0.1:25"
+	switch p := f.Postfix; {
+	case p == nil:
+		return loopback
+	case f.SMTPAddress != "" || !f.Daemons[p.Unit].New:
+		return f.SMTPAddress
+	case slices.ContainsFunc(p.Services, func(s state.Service) bool { return s.Name == "smtp/inet" }) &&
+		slices.ContainsFunc(postconf.Words(strings.ToLower(p.Value["inet_interfaces"])), func(w string) bool {
+			return w == "all" || w == "loopback-only" || w == "localhost" || w == "127.0.0.1"
+		}):
+		return loopback
 	}
-	return f.SMTPAddress
+	return ""
 }
 
 // postfixUnit returns the unit whose state is that of Postfix: on Debian 12 postfix.service is a
