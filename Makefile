@@ -112,7 +112,7 @@ golden: go ## rewrite the golden files; look at the diff before committing
 	@git status --short -- '*testdata*'
 
 .PHONY: e2e
-e2e: go deps images ## all tests on booted Debian 12 and on 13, as root (RUN=PATTERN)
+e2e: go deps images ## all tests on booted Debian 12 and on 13, one on 14, as root (RUN=PATTERN)
 	@$(call e2e_run,-timeout 80m -skip Soak $(if $(RUN),-run '$(RUN)'))
 
 .PHONY: e2e-shell

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,14 +28,22 @@ func (s *layers) release() {
 	s.locks = nil
 }
 
-// Build makes all images that are missing, the releases side by side.
+// Build makes all images that are missing, the releases side by side. Of Next that is what
+// its one test needs.
 func (l *Lab) Build(ctx context.Context) error {
 	releases := Releases()
+	if !slices.Contains(releases, Next) {
+		releases = append(slices.Clone(releases), Next)
+	}
 	errs := make([]error, len(releases))
 	var wg sync.WaitGroup
 	for i, release := range releases {
+		image := Mail
+		if !slices.Contains(Releases(), release) {
+			image = Bare
+		}
 		wg.Go(func() {
-			s, err := l.layers(ctx, release, Mail)
+			s, err := l.layers(ctx, release, image)
 			if err == nil {
 				s.release()
 			}
