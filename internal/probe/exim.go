@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"net"
 	"os"
@@ -105,13 +106,23 @@ func (b *Prober) eximProves(ctx context.Context, dir string, sink *eximSink, s s
 		}
 		return err
 	}
+	if err := verifyText(append([]byte(ofList), got...), s); err != nil {
+		return errors.New("its signature breaks once a mailing list adds List-Id, Sender or Reply-To: its h= names fields that it does not have")
+	}
 	return nil
 }
+
+// ofList are fields that mailing lists add (RFC 2919, RFC 2369).
+const ofList = "List-Id: <list.mailsetup.invalid>\r\nList-Unsubscribe: <mailto:leave@mailsetup.invalid>\r\nList-Post: <mailto:list@mailsetup.invalid>\r\n" +
+	"Sender: list@mailsetup.invalid\r\nReply-To: list@mailsetup.invalid\r\n"
 
 // eximDirectory makes a directory with the configuration, and with a queue and logs that
 // belong to the user Debian-exim, which Exim becomes.
 func eximDirectory(p state.Probe, port int) (string, error) {
-	text, err := os.ReadFile(p.Address)
+	text, err := os.ReadFile(string(eximconf.WholeFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = os.ReadFile(p.Address)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mailsetup/internal/dkimkeys"
+	"mailsetup/internal/eximcheck"
 	"mailsetup/internal/eximconf"
 	"mailsetup/internal/facts"
 	"mailsetup/internal/hint"
@@ -152,11 +153,23 @@ func AskExim(ctx context.Context, sys system.System, in step.Input) error {
 	}
 	probe.Signers = signer.Senders(in)
 	if err := sys.Probe(ctx, probe); err != nil {
-		return cmp.Or(ctx.Err(), unusableKeys(sys, probe.Signers, in.Ledger), hint.New("mailsetup init; if it does not help: exim4 -bP transports | grep dkim, and /var/log/exim4/paniclog",
-			"mail leaves unsigned, although the files are as they should be: %w", err))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if key := unusableKeys(sys, probe.Signers, in.Ledger); key != nil {
+			return key
+		}
+		if why := eximcheck.Cause(ctx, sys, in); why != nil {
+			return hint.New(strings.Join(hint.Of(why), "\n"), "%s: %w", notSigned(err), why)
+		}
+		return hint.New("mailsetup init; if it does not help: exim4 -bP transports | grep dkim, and /var/log/exim4/paniclog",
+			"mail does not leave signed, although the files are as they should be: %w", err)
 	}
 	return nil
 }
+
+// notSigned returns what a probe of Exim said in one clause.
+func notSigned(err error) string { return "mail does not leave signed (" + err.Error() + ")" }
 
 // unusableKeys reports what is wrong with the files of the keys that should sign.
 func unusableKeys(files system.Reader, signers []state.Signer, ledger keyring.Ledger) error {

@@ -14,6 +14,7 @@ import (
 	"mailsetup/internal/dkimkeys"
 	"mailsetup/internal/dnscheck"
 	"mailsetup/internal/dnsclient"
+	"mailsetup/internal/eximcheck"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
@@ -178,12 +179,18 @@ func (r *Rotator) Run(ctx context.Context, o Options) (*Report, error) {
 	return t.report, cmp.Or(t.skipped.err(), err, watchErr, askExim(ctx, t))
 }
 
-// askExim returns the error of an exim4 that sends mail unsigned: it tells nobody but its log.
+// askExim returns the error of an exim4 that does not sign as it should, and mails it to root:
+// Exim tells nobody but its log.
 func askExim(ctx context.Context, r *run) error {
 	if !r.scheduled() || r.Spec.Host.MTA != spec.Exim {
 		return nil
 	}
-	return provision.AskExim(ctx, r.System, step.Input{Spec: r.Spec, Ledger: r.ledger, Now: r.now})
+	in := step.Input{Spec: r.Spec, Ledger: r.ledger, Now: r.now}
+	err := cmp.Or(provision.AskExim(ctx, r.System, in), eximcheck.Files(r.System, in))
+	if text := eximcheck.Tell(r.System, err, r.now); text != "" && ctx.Err() == nil {
+		mailText{"exim4 does not sign as it should", text}.sendToRoot(ctx, r)
+	}
+	return err
 }
 
 // open reads what a run begins with.

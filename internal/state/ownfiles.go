@@ -22,6 +22,7 @@ const (
 	WatchFile        = OwnDir + "/watched.json"         // which domains' records were looked at when
 	CheckFile        = OwnDir + "/check.json"           // what the last check found
 	FailureMailFile  = OwnDir + "/last-failure-mail"    // when a failure was mailed last
+	UnsignedFile     = OwnDir + "/unsigned"             // why mail leaves unsigned, as it was last told
 	FreshPostfixFile = OwnDir + "/postfix-as-installed" // the hash of main.cf after its package was installed
 	StartedFile      = OwnDir + "/started"              // units that run for incoming mail, see StartedUnits
 	ProbeFile        = OwnDir + "/probing"              // the nonce of test messages that may be queued

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/subject"
+	"mailsetup/internal/eximcheck"
 	"mailsetup/internal/eximconf"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/exim"
@@ -39,6 +42,10 @@ func (c *checker) exim(ctx context.Context, domains []subject.Domain) {
 		return
 	}
 	failed, several := errors.AsType[state.DomainErrors](err)
+	var cause error
+	if err != nil {
+		cause = eximcheck.Cause(ctx, c.m, c.in)
+	}
 	told := map[string]bool{}
 	for _, s := range p.Signers {
 		why := failed[s.Domain]
@@ -52,7 +59,10 @@ func (c *checker) exim(ctx context.Context, domains []subject.Domain) {
 		f := finding.Finding{ID: id, Severity: finding.OK, Domain: s.Domain, Subject: s.From, Seen: "leaves by exim4's " + eximconf.Transport(c.s.Facts.Exim.Type) + ", signed by " + keyName(s)}
 		if why != nil {
 			f.Severity, f.Seen, f.Expected = finding.Problem, why.Error(), "a signature of "+keyName(s)
-			f.Remedy, f.Fixable = c.eximRemedy(s)
+			f.Remedy, f.Fixable = c.eximRemedy(s, cause)
+			if cause != nil && !c.badKeys[s.Domain] {
+				f.Seen = cause.Error() + ": " + f.Seen
+			}
 		}
 		c.add(f)
 	}
@@ -76,9 +86,12 @@ func (c *checker) eximSettings() {
 }
 
 // eximRemedy says what mends mail that exim4 does not sign.
-func (c *checker) eximRemedy(s state.Signer) (remedy finding.Remedy, fixable bool) {
-	if c.badKeys[s.Domain] {
+func (c *checker) eximRemedy(s state.Signer, cause error) (remedy finding.Remedy, fixable bool) {
+	switch advice := hint.Of(cause); {
+	case c.badKeys[s.Domain]:
 		return finding.Text("first see to the private key; then:").Command("mailsetup check %s --only live", s.Domain), false
+	case len(advice) > 0:
+		return finding.Advice(advice...), slices.Equal(advice, []string{"mailsetup init"})
 	}
 	return finding.Text("to have the settings of exim4 and its table made again:").Command("mailsetup init").
 		Text(fmt.Sprintf("what counts in the end is %s:", eximconf.Generated)).Command("exim4 -bP transports | grep dkim"), true

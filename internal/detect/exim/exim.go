@@ -34,8 +34,8 @@ func Find(ctx context.Context, s source.Source, _ source.Options, f *state.Facts
 	}
 	_, version, _ := strings.Cut(source.OptionalOutput(ctx, s, "exim4", "-bV"), "Exim version ")
 	e.Version, _, _ = strings.Cut(version, " ")
-	if o, err := s.Stat("/etc/exim4/exim4.conf"); err == nil && o.Kind != state.Absent {
-		e.Whole = "/etc/exim4/exim4.conf"
+	if o, err := s.Stat(eximconf.WholeFile); err == nil && o.Kind != state.Absent {
+		e.Whole = eximconf.WholeFile
 	}
 	e.Files = []state.Path{eximconf.DebconfFile, eximconf.TemplateFile, eximconf.MacrosFile}
 	for _, section := range sections {
