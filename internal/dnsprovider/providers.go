@@ -6,8 +6,9 @@ func dnscontrol(provider string) string {
 }
 
 // Providers are those that are known, in the order of their names. Names of name servers
-// are from the same sources, from the providers' code in DNSControl 4.40.0, or as their
-// zones have them in DNS.
+// are from the same sources or from the providers' code in DNSControl 4.40.0; those of IONOS,
+// STRATO, Wix, Hostinger, Infomaniak and OVH have no source here. A name that is wrong means
+// that nothing is said of the form.
 var Providers = []Provider{
 	{"Amazon Route 53", []string{"awsdns-*.com", "awsdns-*.net", "awsdns-*.org", "awsdns-*.co.uk"}, Habits{Quotes: true}, []string{
 		"https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/ResourceRecordTypes.html#TXTFormat",
