@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"strings"
 
@@ -226,19 +225,11 @@ func holdsUpdateKeys(p state.Path) bool {
 
 // follow reads a file, by symbolic links if a key that was taken over is one.
 func follow(r system.Reader, p state.Path) (state.Object, error) {
-	o, err := r.Read(p)
-	for range 8 {
-		if err != nil || o.Kind != state.Symlink {
-			break
-		}
-		to := string(o.Content)
-		if !path.IsAbs(to) {
-			to = path.Join(string(p.Dir()), to)
-		}
-		p = state.Path(path.Clean(to))
-		o, err = r.Read(p)
+	at, _, err := system.Follow(r, p)
+	if err != nil {
+		return state.Object{}, err
 	}
-	return o, err
+	return r.Read(at)
 }
 
 // Backup is a backup that was opened, read to its end and found whole.

@@ -48,7 +48,7 @@ func (c Client) Update(ctx context.Context, want state.Update) error {
 }
 
 func (h hook) update(ctx context.Context, want state.Update, within time.Duration) error {
-	have, err := h.read(ctx, want.Origin, nsupdate.Questions(want))
+	have, listed, err := h.read(ctx, want.Origin, nsupdate.Questions(want))
 	if e := (*Error)(nil); errors.As(err, &e) {
 		e.untouched = true
 	}
@@ -63,7 +63,7 @@ func (h hook) update(ctx context.Context, want state.Update, within time.Duratio
 		return nil
 	}
 	for i, set := range dnsclient.RRsets(slices.Concat(add, remove)) {
-		err := h.change(ctx, want.Origin, in(have, set[0]), in(add, set[0]), in(remove, set[0]))
+		err := h.change(ctx, want.Origin, in(have, set[0]), in(add, set[0]), in(remove, set[0]), listed)
 		if e := (*Error)(nil); i > 0 && errors.As(err, &e) {
 			e.untouched = false // other RRsets were changed
 		}
@@ -79,15 +79,22 @@ func in(list []state.Record, set state.Record) []state.Record {
 	return slices.DeleteFunc(slices.Clone(list), func(r state.Record) bool { return !state.SameSet(r, set) })
 }
 
-// change has the program change an RRset of which all records are given.
-func (h hook) change(ctx context.Context, zone string, have, add, remove []state.Record) error {
-	after := append(slices.DeleteFunc(slices.Clone(have), func(r state.Record) bool {
-		return slices.ContainsFunc(slices.Concat(remove, add), func(x state.Record) bool { return state.Same(x, r) })
-	}), add...)
-	first := slices.Concat(add, have, remove)[0]
+// except returns the records of a list that are not among others, whatever their TTL.
+func except(list, others []state.Record) []state.Record {
+	return slices.DeleteFunc(slices.Clone(list), func(r state.Record) bool {
+		return slices.ContainsFunc(others, func(x state.Record) bool { return state.Same(x, r) })
+	})
+}
+
+// change has the program change an RRset of which all records are given. What it listed, it
+// gets back as it was.
+func (h hook) change(ctx context.Context, zone string, have, add, remove []state.Record, listed listing) error {
+	after := append(except(have, slices.Concat(remove, add)), add...)
+	gone := except(have, except(have, remove))
+	first := slices.Concat(add, have)[0]
 	r := Request{
-		Operation: Present, Zone: zone, Name: dns.CanonicalName(first.Name), Type: first.Type, TTL: first.TTL,
-		Values: values(after), Expected: values(have), Add: values(add), Delete: values(remove),
+		Operation: Present, Zone: zone, Name: dns.CanonicalName(first.Name), Type: first.Type, TTL: &first.TTL,
+		Values: listed.values(after), Expected: listed.values(have), Add: listed.values(add), Delete: listed.values(gone),
 	}
 	if len(after) == 0 {
 		r.Operation = Remove
@@ -102,7 +109,7 @@ func (h hook) waitServed(ctx context.Context, want state.Update, within time.Dur
 		within = 30 * time.Second
 	}
 	for end := time.Now().Add(within); ; {
-		have, err := h.read(ctx, want.Origin, nsupdate.Questions(want))
+		have, _, err := h.read(ctx, want.Origin, nsupdate.Questions(want))
 		switch {
 		case err != nil:
 			if e := (*Error)(nil); errors.As(err, &e) {
@@ -122,9 +129,10 @@ func (h hook) waitServed(ctx context.Context, want state.Update, within time.Dur
 	}
 }
 
-// read returns the records of a zone at some names and types. A name that is an alias has its
-// CNAME record in their place, one that is delegated the NS records.
-func (h hook) read(ctx context.Context, zone string, list []nsupdate.Question) ([]state.Record, error) {
+// read returns the records of a zone at some names and types, and how the program lists them.
+// A name that is an alias has its CNAME record in their place, one that is delegated the NS
+// records.
+func (h hook) read(ctx context.Context, zone string, list []nsupdate.Question) ([]state.Record, listing, error) {
 	asked, names := map[nsupdate.Question]bool{}, map[string]bool{}
 	for _, q := range list {
 		name := dns.CanonicalName(q.Name)
@@ -143,11 +151,11 @@ func (h hook) read(ctx context.Context, zone string, list []nsupdate.Question) (
 	slices.Sort(all)
 	a, err := h.call(ctx, Request{Operation: List, Zone: zone, Names: all})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	found, err := records(a.RRsets, func(name, kind string) bool { return asked[nsupdate.Question{Name: name, Type: kind}] })
+	found, listed, err := records(a.RRsets, func(name, kind string) bool { return asked[nsupdate.Question{Name: name, Type: kind}] })
 	if err != nil {
-		return nil, h.fail(true, err, h.tryIt(), "%s", h.clean(err.Error()))
+		return nil, nil, h.fail(true, err, h.tryIt(), "%s", h.clean(err.Error()))
 	}
-	return found, nil
+	return found, listed, nil
 }

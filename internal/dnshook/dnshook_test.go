@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -115,12 +115,19 @@ func (p *provider) run(c system.Command) (system.Result, error) {
 	case !slices.Equal(sorted(p.get(r.Name, r.Type)), sorted(r.Expected)):
 		return system.Result{Code: 3, Stderr: []byte("it is another one\n")}, nil
 	default:
-		p.set(r.Name, r.Type, r.TTL, r.Values)
+		p.set(r.Name, r.Type, ttl(r), r.Values)
 	}
 	text, err := json.Marshal(a)
 	valid(p.t, string(text))
 	_, _ = c.Stdout.Write(text)
 	return system.Result{}, err
+}
+
+func ttl(r dnshook.Request) uint32 {
+	if r.TTL == nil { // of what is removed
+		return 0
+	}
+	return *r.TTL
 }
 
 func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
@@ -173,26 +180,47 @@ func TestUpdateContract(t *testing.T) {
 	})
 }
 
-// What stands beside our record stays, whatever it is.
+// What stands beside our record stays, whatever it is, and however the hook writes it: what is
+// the same for name servers has many texts.
 func TestOthersOfTheRRsetStay(t *testing.T) {
-	const odd = `say \"hi\" \\ \200`
-	p := newProvider(t, txt("a", odd))
-	u := state.Update{Origin: "example.org.", Server: program, Add: []state.Record{txt("a", "v=spf1 -all")}, Expected: []state.Record{txt("a", "say \"hi\" \\ \xc8")}}
-	if err := p.client().Update(t.Context(), u); err != nil {
-		t.Fatal(err)
+	for odd, is := range map[string]string{
+		`say \"hi\" \\ \200`:     "say \"hi\" \\ \xc8",
+		`\065\; grüße`:           "A; grüße",
+		`\195\188 and "a" \"b\"`: "ü and \"a\" \"b\"",
+	} {
+		p := newProvider(t, state.Record{Name: "a.example.org.", Type: "TXT", Value: odd})
+		u := state.Update{
+			Origin: "example.org.", Server: program, Add: []state.Record{{Name: "a.example.org.", Type: "TXT", Value: "v=spf1 -all"}},
+			Expected: []state.Record{{Name: "a.example.org.", Type: "TXT", Value: is}},
+		}
+		if err := p.client().Update(t.Context(), u); err != nil {
+			t.Errorf("%s: %v", odd, err)
+			continue
+		}
+		want := dnshook.Request{
+			Version: 1, Operation: dnshook.Present, Zone: "example.org.", Name: "a.example.org.", Type: "TXT", TTL: new(uint32),
+			Values: sorted([]string{odd, "v=spf1 -all"}), Expected: []string{odd}, Add: []string{"v=spf1 -all"}, Delete: []string{},
+		}
+		if got := p.requests[1]; !reflect.DeepEqual(got, want) {
+			t.Errorf("asked\n%+v\nwant\n%+v", got, want)
+		}
+		if err := p.client().Update(t.Context(), u.Inverse()); err != nil {
+			t.Error(err)
+		}
+		if got := p.get("a.example.org.", "TXT"); !slices.Equal(got, []string{odd}) {
+			t.Errorf("left: %q", got)
+		}
 	}
-	want := dnshook.Request{
-		Version: 1, Operation: dnshook.Present, Zone: "example.org.", Name: "a.example.org.", Type: "TXT", TTL: 60,
-		Values: []string{odd, "v=spf1 -all"}, Expected: []string{odd}, Add: []string{"v=spf1 -all"}, Delete: []string{},
+	p := newProvider(t, state.Record{Name: "a.example.org.", Type: "AAAA", TTL: 60, Value: "2001:DB8:0::1"})
+	u := state.Update{
+		Origin: "example.org.", Server: program, Remove: []state.Record{{Name: "a.example.org.", Type: "AAAA", TTL: 60, Value: "2001:db8::1"}},
+		Expected: []state.Record{{Name: "a.example.org.", Type: "AAAA", TTL: 60, Value: "2001:db8::1"}},
 	}
-	if got := fmt.Sprintf("%+v", p.requests[1]); got != fmt.Sprintf("%+v", want) {
-		t.Errorf("asked\n%s\nwant\n%+v", got, want)
+	if err := p.client().Update(t.Context(), u); err != nil || len(p.served()) > 0 {
+		t.Errorf("%v; left: %v", err, p.served())
 	}
-	if err := p.client().Update(t.Context(), u.Inverse()); err != nil {
-		t.Fatal(err)
-	}
-	if got := p.served(); len(got) != 1 || got[0] != txt("a", odd) {
-		t.Errorf("left: %v", got)
+	if got := p.requests[1].Delete; !slices.Equal(got, []string{"2001:DB8:0::1"}) {
+		t.Errorf("deletes %q", got)
 	}
 }
 
@@ -226,8 +254,10 @@ func TestTrouble(t *testing.T) {
 		"no JSON": {says("<html>"), "it wrote no JSON answer: invalid character '<' looking for beginning of value", try, false},
 		"two":     {says(`{"version":1}{"version":1}`), "it wrote more than one JSON answer", try, false},
 		"version": {says(`{}`), "its answer has version 0, not 1", try, false},
-		"huge":    {says(`"` + strings.Repeat("x", 17<<20)), "it wrote more than 16 MB", try, false},
-		"lies":    {says(`{"version":1}`), "it says that it is done, but lists other records", try, false},
+		"huge": {func(r dnshook.Request, _ system.Command) (system.Result, bool, error) {
+			return system.Result{Code: 128 + 13, Stdout: []byte(`"` + strings.Repeat("x", 17<<20))}, r.Operation == dnshook.Present, nil
+		}, "it wrote more than 16 MB", try, false},
+		"lies": {says(`{"version":1}`), "it says that it is done, but lists other records", try, false},
 		"slow": {func(r dnshook.Request, c system.Command) (system.Result, bool, error) {
 			return system.Result{Code: -1}, r.Operation == dnshook.Present, &system.SlowError{Argv: c.Argv, Within: time.Second}
 		}, "it did not answer within 1m0s, and was ended", try, false},
@@ -315,6 +345,13 @@ func TestLeastPrivilege(t *testing.T) {
 	if last := p.argv[len(p.argv)-1]; !slices.Contains(last, "--property=LoadCredentialEncrypted=test:/etc/credstore.encrypted/mailsetup.test") {
 		t.Errorf("ran %q", last)
 	}
+	p.answer = func(dnshook.Request, system.Command) (system.Result, bool, error) {
+		return system.Result{Code: 1}, true, nil
+	}
+	err := p.client().Update(t.Context(), state.Update{Origin: "example.org.", Server: program, Add: []state.Record{txt("c", "1")}})
+	if got, want := hint.Of(err), `see what it says: echo '{"version":1,"operation":"list"}' | systemd-run -q --pipe -p LoadCredentialEncrypted=test:/etc/credstore.encrypted/mailsetup.test `+program; !slices.Equal(got, []string{want}) {
+		t.Errorf("hints %q, want %q", got, want)
+	}
 }
 
 // A program that others could have changed is not run, nor one whose settings others read.
@@ -356,6 +393,29 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 		}
 		if len(p.requests) > 0 {
 			t.Errorf("%s: it was run", c.text)
+		}
+	}
+}
+
+// Whoever may write where a link to the program is, or a directory above, puts another one
+// there.
+func TestLinksOfOthersAreNotFollowed(t *testing.T) {
+	joe := state.Owner{User: "joe", Group: "joe"}
+	const mine = "/home/joe/hook"
+	p := newProvider(t)
+	p.Put("/home/joe", state.Object{Kind: state.Directory, Mode: 0o755, Owner: joe})
+	p.Put(mine, state.Object{Kind: state.Symlink, Content: []byte(program), Owner: state.Root, Mode: 0o777})
+	p.Put("/usr/local/bin/mine", state.Object{Kind: state.Symlink, Content: []byte(mine), Owner: state.Root, Mode: 0o777})
+	p.Put("/hooks", state.Object{Kind: state.Symlink, Content: []byte("usr/lib/mailsetup/hooks"), Owner: state.Root, Mode: 0o777})
+	p.Put("/hooks/test", state.Object{Kind: state.Regular, Mode: 0o755, Owner: state.Root})
+	for at, want := range map[string]string{
+		mine:                  mine + ": the hook could be replaced by others than root: /home/joe belongs to joe (mode 0755)",
+		"/usr/local/bin/mine": "/usr/local/bin/mine: the hook could be replaced by others than root: /home/joe belongs to joe (mode 0755)",
+		"/hooks/test":         "/hooks/test: the hook is behind /hooks, a symbolic link",
+	} {
+		s := &dnshook.Session{Session: &nsupdate.Session{}, Sys: p}
+		if _, _, err := s.Zone(t.Context(), at, nsupdate.Key{}, "example.org."); err == nil || err.Error() != want || len(p.requests) > 0 {
+			t.Errorf("error %v\nwant  %s", err, want)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func runHook(t *testing.T, name, settings string, request []byte) (out, said str
 // change is a request that adds a value to a TXT RRset.
 func change(name string, ttl int, expected []string, add string) string {
 	values := append(slices.Clone(expected), add)
-	r := dnshook.Request{Version: 1, Operation: dnshook.Present, Zone: "example.org.", Name: name, Type: "TXT", TTL: uint32(ttl), Values: values, Expected: expected, Add: []string{add}, Delete: []string{}}
+	r := dnshook.Request{Version: 1, Operation: dnshook.Present, Zone: "example.org.", Name: name, Type: "TXT", TTL: new(uint32(ttl)), Values: values, Expected: expected, Add: []string{add}, Delete: []string{}}
 	text, _ := json.Marshal(r)
 	return string(text)
 }

@@ -2,7 +2,6 @@ package dnshook
 
 import (
 	"fmt"
-	"path"
 
 	"mailsetup/internal/hint"
 	"mailsetup/internal/state"
@@ -13,17 +12,18 @@ import (
 // the programs. Only root may read them; systemd gives a hook its own.
 const SettingsDir state.Path = "/etc/mailsetup/hooks"
 
-// credentialStores are where systemd.exec(5) looks for credentials: those that
-// systemd-creds(1) encrypted, and others.
-var credentialStores = []struct {
-	dir      state.Path
-	property string
-}{{"/etc/credstore.encrypted", "LoadCredentialEncrypted"}, {"/etc/credstore", "LoadCredential"}}
+// encryptedStore is where systemd.exec(5) looks for credentials that systemd-creds(1)
+// encrypted.
+const encryptedStore state.Path = "/etc/credstore.encrypted"
 
 // validate refuses a program that others than root could have changed, or that its user
 // could not run.
 func validate(r system.Reader, program state.Path) error {
-	at, o, err := follow(r, program)
+	at, links, err := system.Follow(r, program)
+	if err != nil {
+		return err
+	}
+	o, err := r.Stat(at)
 	if err != nil {
 		return err
 	}
@@ -42,68 +42,62 @@ func validate(r system.Reader, program state.Path) error {
 	case o.Mode&0o005 != 0o005:
 		return unfit("chmod 755 "+hint.Quote(string(at))+"; what is secret belongs into "+string(settings(program)), "cannot be read and run by a user of its own (mode %04o)", o.Mode.Perm())
 	}
-	for dir := at.Dir(); ; dir = dir.Dir() {
-		o, err := r.Stat(dir)
-		switch {
-		case err != nil:
-			return err
-		case o.Owner.User != "root" || o.Mode&0o022 != 0:
-			return unfit("move it to a directory where only root may write, as /usr/local/lib", "could be replaced by others than root: %s belongs to %s (mode %04o)", dir, o.Owner.User, o.Mode.Perm())
-		case o.Mode&0o001 == 0:
-			return unfit("move it to a directory that everybody may pass, as /usr/local/lib", "cannot be run by a user of its own: %s has mode %04o", dir, o.Mode.Perm())
-		case dir == "/":
-			return nil
+	// Whoever may write where a link is puts another one there.
+	for _, file := range append(links, at) {
+		for dir := file.Dir(); ; dir = dir.Dir() {
+			o, err := r.Stat(dir)
+			switch {
+			case err != nil:
+				return err
+			case o.Kind == state.Symlink:
+				return unfit("name it as this prints it: realpath "+hint.Quote(string(program)), "is behind %s, a symbolic link", dir)
+			case o.Owner.User != "root" || o.Mode&0o022 != 0:
+				return unfit("move it to a directory where only root may write, as /usr/local/lib", "could be replaced by others than root: %s belongs to %s (mode %04o)", dir, o.Owner.User, o.Mode.Perm())
+			case o.Mode&0o001 == 0:
+				return unfit("move it to a directory that everybody may pass, as /usr/local/lib", "cannot be run by a user of its own: %s has mode %04o", dir, o.Mode.Perm())
+			}
+			if dir == "/" {
+				break
+			}
 		}
 	}
-}
-
-// follow returns the file that a path leads to.
-func follow(r system.Reader, at state.Path) (state.Path, state.Object, error) {
-	o, err := r.Stat(at)
-	for range 8 {
-		if err != nil || o.Kind != state.Symlink {
-			break
-		}
-		if o, err = r.Read(at); err != nil {
-			break
-		}
-		target := string(o.Content)
-		if !path.IsAbs(target) {
-			target = path.Join(string(at.Dir()), target)
-		}
-		at = state.Path(path.Clean(target))
-		o, err = r.Stat(at)
-	}
-	return at, o, err
+	return nil
 }
 
 // settings returns the file with the settings of a program.
 func settings(program state.Path) state.Path { return SettingsDir.Join(program.Base()) }
 
-// credential returns what systemd-run(1) is told to give a hook its settings, "" for none,
-// and the words of them that are in no message.
-func credential(r system.Reader, program state.Path) (property string, secrets []string, err error) {
-	file := settings(program)
-	o, err := r.Read(file)
+// credential is what systemd gives a hook.
+type credential struct {
+	file      state.Path // which has it, or would have
+	encrypted bool
+	property  string   // by which systemd-run(1) is told, "" where there is no credential
+	secrets   []string // words that are in no message
+}
+
+// credentialOf returns the settings of a hook.
+func credentialOf(r system.Reader, program state.Path) (credential, error) {
+	c := credential{file: settings(program)}
+	o, err := r.Read(c.file)
 	if err != nil {
-		return "", nil, err
+		return c, err
 	}
 	unfit := func(hint, format string, a ...any) error {
-		return &system.UnusableError{Path: file, Text: "the settings of the hook " + fmt.Sprintf(format, a...), Hint: hint}
+		return &system.UnusableError{Path: c.file, Text: "the settings of the hook " + fmt.Sprintf(format, a...), Hint: hint}
 	}
 	switch {
 	case o.Kind == state.Absent:
-		for _, s := range credentialStores {
-			at := s.dir.Join("mailsetup." + program.Base())
-			if o, err := r.Stat(at); err == nil && o.Kind == state.Regular {
-				return s.property + "=" + program.Base() + ":" + string(at), nil, nil
-			}
+		at := encryptedStore.Join("mailsetup." + program.Base())
+		if o, err := r.Stat(at); err != nil || o.Kind != state.Regular {
+			return c, err
 		}
-		return "", nil, nil
+		c.file, c.encrypted, c.property = at, true, "LoadCredentialEncrypted="+program.Base()+":"+string(at)
+		return c, nil
 	case o.Kind != state.Regular:
-		return "", nil, unfit("put a file of root's there, with mode 0600", "are in a %s, not in a file", o.Kind)
+		return c, unfit("put a file of root's there, with mode 0600", "are in a %s, not in a file", o.Kind)
 	case o.Owner.User != "root" || o.Mode&0o077 != 0:
-		return "", nil, unfit("chown root "+hint.Quote(string(file))+" && chmod 600 "+hint.Quote(string(file)), "can be read or changed by others than root (owner %s, mode %04o)", o.Owner.User, o.Mode.Perm())
+		return c, unfit("chown root "+hint.Quote(string(c.file))+" && chmod 600 "+hint.Quote(string(c.file)), "can be read or changed by others than root (owner %s, mode %04o)", o.Owner.User, o.Mode.Perm())
 	}
-	return "LoadCredential=" + program.Base() + ":" + string(file), secretWords.FindAllString(string(o.Content), -1), nil
+	c.property, c.secrets = "LoadCredential="+program.Base()+":"+string(c.file), secretWords.FindAllString(string(o.Content), -1)
+	return c, nil
 }

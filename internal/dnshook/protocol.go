@@ -41,7 +41,7 @@ type Request struct {
 	// The RRset that is changed.
 	Name     string   `json:"name,omitempty"`
 	Type     string   `json:"type,omitempty"`
-	TTL      uint32   `json:"ttl,omitempty"`
+	TTL      *uint32  `json:"ttl,omitempty"` // may be 0
 	Values   []string `json:"values,omitzero"`
 	Expected []string `json:"expected,omitzero"` // what it has now
 	// Add and Delete are the difference, for those who know single records only.
@@ -96,10 +96,15 @@ func parse(text []byte) (Answer, error) {
 	return a, nil
 }
 
+// listing has how a hook lists records: what is equal for name servers can be written in
+// several ways, and a hook compares texts.
+type listing map[state.Record]string
+
 // records returns the records of RRsets that the wanted types are among, or that redirect or
-// delegate names.
-func records(sets []RRset, wanted func(name, kind string) bool) ([]state.Record, error) {
+// delegate names, and how they are listed.
+func records(sets []RRset, wanted func(name, kind string) bool) ([]state.Record, listing, error) {
 	var list []state.Record
+	listed := listing{}
 	for _, s := range sets {
 		name := dns.CanonicalName(s.Name)
 		if !wanted(name, s.Type) {
@@ -108,12 +113,12 @@ func records(sets []RRset, wanted func(name, kind string) bool) ([]state.Record,
 		for _, v := range s.Values {
 			r, err := record(name, s.Type, s.TTL, v)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			list = append(list, r)
+			list, listed[r] = append(list, r), v
 		}
 	}
-	return list, nil
+	return list, listed, nil
 }
 
 // record reads a value, and brings it into the form that those of name servers have.
@@ -131,17 +136,20 @@ func record(name, kind string, ttl uint32, value string) (state.Record, error) {
 }
 
 // value is that of a record as a hook has it.
-func value(r state.Record) string {
+func (l listing) value(r state.Record) string {
+	if v, is := l[r]; is {
+		return v
+	}
 	if r.Type == "TXT" {
 		return zonefile.Escape(r.Value)
 	}
 	return r.Value
 }
 
-func values(list []state.Record) []string {
+func (l listing) values(list []state.Record) []string {
 	all := make([]string, 0, len(list))
 	for _, r := range list {
-		all = append(all, value(r))
+		all = append(all, l.value(r))
 	}
 	slices.Sort(all)
 	return all

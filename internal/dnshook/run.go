@@ -62,11 +62,10 @@ func (e *Error) Unwrap() []error {
 
 // hook is a program that may be run.
 type hook struct {
-	on         Machine
-	program    state.Path
-	credential string
-	secrets    []string
-	within     time.Duration
+	on      Machine
+	program state.Path
+	credential
+	within time.Duration
 }
 
 // open looks at a program and its settings; an error has touched nothing.
@@ -74,7 +73,7 @@ func open(on Machine, program state.Path, within time.Duration) (hook, error) {
 	h := hook{on: on, program: program, within: within}
 	err := validate(on, program)
 	if err == nil {
-		h.credential, h.secrets, err = credential(on, program)
+		h.credential, err = credentialOf(on, program)
 	}
 	if h.within <= 0 {
 		h.within = Limit
@@ -99,7 +98,7 @@ var sandbox = strings.Fields(`
 // argv is the command that runs the program.
 func (h hook) argv(name string) []string {
 	argv := []string{"systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--unit=" + name}
-	for _, p := range append(slices.Clone(sandbox), fmt.Sprintf("RuntimeMaxSec=%v", h.within), h.credential) {
+	for _, p := range append(slices.Clone(sandbox), fmt.Sprintf("RuntimeMaxSec=%v", h.within), h.property) {
 		if p != "" {
 			argv = append(argv, "--property="+p)
 		}
@@ -124,6 +123,8 @@ func (h hook) call(ctx context.Context, r Request) (Answer, error) {
 	switch {
 	case ctx.Err() != nil:
 		return Answer{}, ctx.Err()
+	case out.full: // it may have been ended by that (SIGPIPE)
+		return Answer{}, h.fail(false, nil, h.tryIt(), "it wrote more than %d MB", maxAnswer>>20)
 	case err != nil || res.Code != 0 && time.Since(began) >= h.within:
 		if slow := (*system.SlowError)(nil); err != nil && !errors.As(err, &slow) {
 			return Answer{}, h.fail(false, err, h.tryIt(), "cannot be run: %v", err)
@@ -131,8 +132,6 @@ func (h hook) call(ctx context.Context, r Request) (Answer, error) {
 		return Answer{}, h.fail(false, err, h.tryIt(), "it did not answer within %v, and was ended", h.within)
 	case res.Code != 0:
 		return Answer{}, h.exited(res)
-	case out.full:
-		return Answer{}, h.fail(false, nil, h.tryIt(), "it wrote more than %d MB", maxAnswer>>20)
 	}
 	a, err := parse(out.Bytes())
 	if err != nil {
@@ -161,13 +160,13 @@ func (h hook) exited(res system.Result) error {
 	why := h.reason(res)
 	switch {
 	case res.Code == exitRefused:
-		return h.fail(true, nil, "see "+string(settings(h.program))+", and docs/dns.md for what belongs there", "%s", why)
+		return h.fail(true, nil, "see "+string(h.file)+", and docs/dns.md for what belongs there", "%s", why)
 	case res.Code == exitChanged:
 		return h.fail(true, nil, "run the command again", "%s", why)
 	case res.Code == exitLater:
 		return h.fail(true, nil, "run the command again later", "%s", why)
 	case res.Code == exitDenied:
-		return h.fail(true, nil, "see the credential in "+string(settings(h.program)), "%s", why)
+		return h.fail(true, nil, "see the credential in "+string(h.file), "%s", why)
 	case res.Code >= 200 && res.Code < 255:
 		return h.fail(false, nil, h.tryIt(), "systemd could not start it (exit status %d, see systemd.exec(5))", res.Code)
 	}
@@ -180,7 +179,11 @@ func (h hook) fail(untouched bool, err error, hint, format string, a ...any) err
 
 // tryIt returns the command by which root sees what the program says.
 func (h hook) tryIt() string {
-	return fmt.Sprintf(`see what it says: echo '{"version":1,"operation":"list"}' | CREDENTIALS_DIRECTORY=%s %s`, SettingsDir, hint.Quote(string(h.program)))
+	run := "CREDENTIALS_DIRECTORY=" + string(SettingsDir)
+	if h.encrypted {
+		run = "systemd-run -q --pipe -p " + hint.Quote(h.property)
+	}
+	return fmt.Sprintf(`see what it says: echo '{"version":1,"operation":"list"}' | %s %s`, run, hint.Quote(string(h.program)))
 }
 
 // reason returns the last line that the program wrote to standard error.

@@ -79,7 +79,8 @@ func (s *Session) Records(ctx context.Context, server string, key nsupdate.Key, 
 	}
 	a.running <- struct{}{}
 	defer func() { <-a.running }()
-	return a.read(ctx, a.closest(list[0].Name), list)
+	found, _, err := a.read(ctx, a.closest(list[0].Name), list)
+	return found, err
 }
 
 // closest returns the zone that holds a name, "" for none.

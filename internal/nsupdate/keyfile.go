@@ -44,19 +44,11 @@ func chmodCommand(p state.Path) string {
 // ReadKey reads a key statement of named.conf(5), as tsig-keygen(8) prints it,
 // from a file that nobody but root may read.
 func ReadKey(r system.Reader, p state.Path) (Key, error) {
-	at := p
-	o, err := r.Read(at)
-	for range 8 {
-		if err != nil || o.Kind != state.Symlink {
-			break
-		}
-		target := string(o.Content)
-		if !path.IsAbs(target) {
-			target = path.Join(string(at.Dir()), target)
-		}
-		at = state.Path(path.Clean(target))
-		o, err = r.Read(at)
+	at, _, err := system.Follow(r, p)
+	if err != nil {
+		return Key{}, err
 	}
+	o, err := r.Read(at)
 	if err != nil {
 		return Key{}, err
 	}

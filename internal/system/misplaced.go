@@ -2,6 +2,7 @@ package system
 
 import (
 	"fmt"
+	"path"
 
 	"mailsetup/internal/state"
 )
@@ -35,4 +36,24 @@ func ReadFile(r Reader, p state.Path) ([]byte, error) {
 		return nil, Misplaced(p, o, state.Regular)
 	}
 	return o.Content, nil
+}
+
+// Follow returns where symbolic links lead that are at a path, and which links these are.
+// After eight of them it is one still.
+func Follow(r Reader, p state.Path) (at state.Path, links []state.Path, err error) {
+	for range 8 {
+		o, err := r.Stat(p)
+		if err != nil || o.Kind != state.Symlink {
+			return p, links, err
+		}
+		if o, err = r.Read(p); err != nil {
+			return p, links, err
+		}
+		to := string(o.Content)
+		if !path.IsAbs(to) {
+			to = path.Join(string(p.Dir()), to)
+		}
+		links, p = append(links, p), state.Path(path.Clean(to))
+	}
+	return p, links, nil
 }

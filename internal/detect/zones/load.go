@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -63,18 +62,12 @@ func load(ctx context.Context, s source.Source, o source.Options, directory stri
 // readThroughLinks reads the target of symbolic links: named follows them, so the
 // target is the file to edit.
 func readThroughLinks(r system.Reader, p state.Path) (state.Path, state.Object, error) {
-	for range 10 {
-		o, err := r.Read(p)
-		if err != nil || o.Kind != state.Symlink {
-			return p, o, err
-		}
-		target := string(o.Content)
-		if !path.IsAbs(target) {
-			target = path.Join(string(p.Dir()), target)
-		}
-		p = state.Path(path.Clean(target))
+	at, _, err := system.Follow(r, p)
+	if err != nil {
+		return at, state.Object{}, err
 	}
-	return p, state.Object{Kind: state.Symlink}, nil
+	o, err := r.Read(at)
+	return at, o, err
 }
 
 // journalProblem reports a journal left from a time when the zone took updates. named
