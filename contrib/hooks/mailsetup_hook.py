@@ -10,6 +10,7 @@ Names end with a dot. Data is as in a zone file: of TXT strings in quotes. The s
 the credential, are a JSON file that only root may read; systemd gives the hook its copy.
 """
 
+import http.client
 import json
 import os
 import re
@@ -55,9 +56,13 @@ class API:
     """An HTTP API that speaks JSON."""
 
     def __init__(self, url, headers):
-        if not url.startswith(("https://", "http://127.0.0.1", "http://[::1]", "http://localhost")):
+        at = urllib.parse.urlsplit(url)
+        if at.scheme != "https" and (at.scheme, at.hostname) not in [("http", "127.0.0.1"), ("http", "::1"), ("http", "localhost")]:
             raise Trouble(REFUSED, "the url is neither https nor on this machine: the credential could be read on its way")
-        self.url, self.headers = url.rstrip("/"), headers
+        words = "".join(map(str, headers.values()))
+        if not (words.isascii() and words.isprintable()):  # what Python says of it would show it
+            raise Trouble(REFUSED, "the credential in the settings has a character that no header may have")
+        self.url, self.headers, self.changed = url.rstrip("/"), headers, False
 
     def call(self, method, path, body=None):
         """Returns the JSON answer and the headers. What is asked for too often is asked
@@ -68,29 +73,34 @@ class API:
             try:
                 with OPENER.open(request, timeout=max(1, END - time.monotonic())) as r:
                     text = r.read()
+                    self.changed |= method != "GET"
                     return (json.loads(text) if text.strip() else None), r.headers
             except urllib.error.HTTPError as e:
                 wait = delay(e.headers.get("Retry-After"))
                 if e.code == 429 and time.monotonic() + wait < END:
                     time.sleep(wait)
                     continue
-                raise self.refused(method, e) from None
-            except (OSError, ValueError) as e:
+                raise self.refused(e) from None
+            except (OSError, ValueError, http.client.HTTPException) as e:
                 reason = getattr(e, "reason", e)
                 # A server that was not reached has changed nothing; nor has a question.
                 unread = method == "GET" or isinstance(reason, ConnectionRefusedError)
-                raise Trouble(LATER if unread else FAILED, f"{self.host()}: {reason}") from None
+                raise self.trouble(LATER if unread else FAILED, f": {reason}") from None
 
     def host(self):
-        return urllib.parse.urlsplit(self.url).netloc
+        return urllib.parse.urlsplit(self.url).netloc.rpartition("@")[2]
 
-    def refused(self, method, e):
-        text = f"{self.host()} answers {e.code}: {said(e)}"
+    def trouble(self, code, text):
+        """Returns what went wrong. Once something was changed, no code says that nothing was."""
+        return Trouble(FAILED if self.changed else code, self.host() + text)
+
+    def refused(self, e):
+        text = f" answers {e.code}: {said(e)}"
         if e.code in (401, 403):
-            return Trouble(DENIED, text)
+            return self.trouble(DENIED, text)
         if e.code in (409, 423, 429, 503):  # locked, too often, down
-            return Trouble(LATER, text)
-        return Trouble(REFUSED if e.code < 500 else FAILED, text)
+            return self.trouble(LATER, text)
+        return self.trouble(REFUSED if e.code < 500 else FAILED, text)
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -26,12 +26,19 @@ type shipped struct {
 	*service
 }
 
-// theHooks are the hooks for APIs. What names a place of its own is for tests.
-func theHooks(t *testing.T) map[string]shipped {
+// needsPython skips a test where the hooks cannot be run; make test installs what they need
+// where it may.
+func needsPython(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(python); err != nil {
 		t.Skip("the hooks need " + python)
 	}
+}
+
+// theHooks are the hooks for APIs. What names a place of its own is for tests.
+func theHooks(t *testing.T) map[string]shipped {
+	t.Helper()
+	needsPython(t)
 	all := map[string]shipped{}
 	for name, c := range map[string]struct {
 		credential, key string
@@ -147,6 +154,45 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// With exit codes from 2 to 5 nothing was changed, which mailsetup relies on: whatever goes wrong
+// later is another one.
+func TestHookThatChangedSomethingSaysSo(t *testing.T) {
+	h := theHooks(t)["hetzner"]
+	for fails, want := range map[string]struct {
+		code  int
+		there string
+	}{
+		"POST /rrsets/a/TXT/actions/set_records": {4, `60 "x"`},
+		"POST /rrsets/a/TXT/actions/change_ttl":  {1, `60 "x" | "y"`},
+		"GET /actions/7":                         {1, `60 "x" | "y"`},
+	} {
+		h.mu.Lock()
+		h.sets, h.fails = []stored{{"a", "TXT", 60, []string{`"x"`}}}, fails
+		h.mu.Unlock()
+		_, said, code := h.ask(change("a.example.org.", 120, []string{"x"}, "y"))
+		if got := h.get("a", "TXT"); code != want.code || got != want.there || !strings.Contains(said, " answers 503: ") {
+			t.Errorf("%s: exit %d, want %d: %s%s, want %s", fails, code, want.code, said, got, want.there)
+		}
+	}
+}
+
+// A credential that cannot be one is in no message: those of Python and of nsupdate(1) would
+// show it.
+func TestHooksDoNotShowCredentials(t *testing.T) {
+	needsPython(t)
+	const secret = "c2VjcmV0c2VjcmV0c2VjcmV0"
+	for name, settings := range map[string]string{
+		"powerdns": `{"url": "http://127.0.0.1:1", "key": "` + secret + `\n"}`,
+		"desec":    `{"token": "` + secret + `…"}`,
+		"nsupdate": `{"server": "127.0.0.1", "port": 1, "zones": ["example.org"], "key": {"name": "k", "algorithm": "hmac-sha256", "secret": "` + secret + `!"}}`,
+	} {
+		_, said, code := runHook(t, name, settings, []byte(`{"version":1,"operation":"list","zone":"example.org.","names":["example.org."]}`))
+		if code != 2 || strings.Count(said, "\n") != 1 || !strings.HasPrefix(said, "the ") || strings.Contains(said, secret[:8]) {
+			t.Errorf("%s: exit %d: %s", name, code, said)
+		}
+	}
+}
+
 // What a provider refuses has its exit code and one line, without the credential.
 func TestHooksInTrouble(t *testing.T) {
 	for name, h := range theHooks(t) {
@@ -159,7 +205,7 @@ func TestHooksInTrouble(t *testing.T) {
 			gone := h
 			gone.settings = strings.Replace(h.settings, h.URL, "http://127.0.0.1:1", 1)
 			clear := h
-			clear.settings = strings.Replace(h.settings, h.URL, "http://192.0.2.1", 1)
+			clear.settings = strings.Replace(h.settings, h.URL, "http://127.0.0.1.example.net", 1)
 			empty := h
 			empty.settings = `{}`
 			const list = `{"version":1,"operation":"list","zone":"example.org.","names":[]}`

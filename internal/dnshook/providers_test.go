@@ -28,6 +28,7 @@ type service struct {
 	mu     sync.Mutex
 	sets   []stored
 	busy   []int  // seconds that the next requests are told to wait
+	fails  string // the method and the end of the path of requests that are not answered any more
 	wanted string // the header with the credential, NAME: VALUE
 }
 
@@ -45,6 +46,8 @@ func serve(t *testing.T, credential string, answer func(s *service, w http.Respo
 		switch {
 		case r.Header.Get(name) != value:
 			reply(w, 401, map[string]any{"error": map[string]any{"code": "unauthorized", "message": "unable to authenticate"}})
+		case s.fails != "" && strings.HasPrefix(s.fails, r.Method+" ") && strings.HasSuffix(r.URL.Path, s.fails[len(r.Method)+1:]):
+			reply(w, 503, map[string]any{"detail": "Down."})
 		case len(s.busy) > 0:
 			w.Header().Set("Retry-After", strconv.Itoa(s.busy[0]))
 			s.busy = s.busy[1:]
@@ -91,6 +94,18 @@ func (s *service) get(name, kind string) string {
 func body[T any](r *http.Request) (v T) {
 	_ = json.NewDecoder(r.Body).Decode(&v)
 	return v
+}
+
+// most is how many items come at a time.
+const most = 3
+
+// page is what a provider has from an item on.
+func page(from, n int, item func(i int) any) []any {
+	list := []any{}
+	for i := from; i < min(n, from+most); i++ {
+		list = append(list, item(i))
+	}
+	return list
 }
 
 // absolute is a name of example.org with its final dot.
@@ -151,31 +166,26 @@ func desec(s *service, w http.ResponseWriter, r *http.Request) {
 		TTL     int      `json:"ttl"`
 		Records []string `json:"records"`
 	}
-	page := func(n int, item func(i int) any) {
-		const most = 3
+	pages := func(n int, item func(i int) any) {
 		if !r.URL.Query().Has("cursor") && n > most {
 			reply(w, 400, map[string]any{"detail": "Pagination required. You can query up to 3 items at a time."})
 			return
 		}
 		from, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Query().Get("cursor"), "c"))
-		list := []any{}
-		for i := from; i < min(n, from+most); i++ {
-			list = append(list, item(i))
-		}
 		link := fmt.Sprintf(`<%s%s?cursor=>; rel="first"`, s.URL, r.URL.Path)
 		if from+most < n {
 			link += fmt.Sprintf(`, <%s%s?cursor=c%d>; rel="next"`, s.URL, r.URL.Path, from+most)
 		}
 		w.Header().Set("Link", link)
-		reply(w, 200, list)
+		reply(w, 200, page(from, n, item))
 	}
 	switch r.Method + " " + r.URL.Path {
 	case "GET /domains/":
-		page(5, func(i int) any {
+		pages(5, func(i int) any {
 			return map[string]any{"name": []string{"a", "b", "c", "d", "example"}[i] + ".org", "minimum_ttl": 3600}
 		})
 	case "GET /domains/example.org/rrsets/":
-		page(len(s.sets), func(i int) any {
+		pages(len(s.sets), func(i int) any {
 			x := s.sets[i]
 			return rrset{x.name, absolute(x.name), x.kind, x.ttl, x.data}
 		})
@@ -206,18 +216,13 @@ func hetzner(s *service, w http.ResponseWriter, r *http.Request) {
 		TTL     *int     `json:"ttl"`
 		Records []record `json:"records"`
 	}
-	page := func(what string, n int, item func(i int) any) {
-		const most = 3
+	pages := func(what string, n int, item func(i int) any) {
 		at, _ := strconv.Atoi(r.URL.Query().Get("page"))
-		list := []any{}
-		for i := (at - 1) * most; i < min(n, at*most); i++ {
-			list = append(list, item(i))
-		}
 		var next *int
 		if at*most < n {
 			next = new(at + 1)
 		}
-		reply(w, 200, map[string]any{what: list, "meta": map[string]any{"pagination": map[string]any{"page": at, "per_page": most, "next_page": next}}})
+		reply(w, 200, map[string]any{what: page((at-1)*most, n, item), "meta": map[string]any{"pagination": map[string]any{"page": at, "per_page": most, "next_page": next}}})
 	}
 	fails := func(code int, name, message string) {
 		reply(w, code, map[string]any{"error": map[string]any{"code": name, "message": message}})
@@ -230,13 +235,13 @@ func hetzner(s *service, w http.ResponseWriter, r *http.Request) {
 	own := func(name string) string { return map[bool]string{true: "@"}[name == ""] + name }
 	switch at := r.Method + " " + r.URL.Path; {
 	case at == "GET /zones":
-		page("zones", 5, func(i int) any {
+		pages("zones", 5, func(i int) any {
 			return map[string]any{"id": i, "name": []string{"a", "b", "c", "d", "example"}[i] + ".org", "mode": map[bool]string{true: "secondary", false: "primary"}[i == 1], "ttl": 3600}
 		})
 	case at == "GET "+zone:
 		reply(w, 200, map[string]any{"zone": map[string]any{"name": "example.org", "ttl": 3600, "mode": "primary"}})
 	case at == "GET "+zone+"/rrsets":
-		page("rrsets", len(s.sets), func(i int) any {
+		pages("rrsets", len(s.sets), func(i int) any {
 			x := s.sets[i]
 			set := rrset{Name: own(x.name), Type: x.kind, TTL: &x.ttl}
 			for _, d := range x.data {
