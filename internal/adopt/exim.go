@@ -19,9 +19,15 @@ import (
 
 // DetectExim reads the DKIM that an administrator has set up for exim4, nil if there is none
 // or if it is not understood, which the steps refuse. exim4 gets copies of the keys: whatever
-// they were readable for stays readable.
-func DetectExim(files system.Reader, e *state.Exim, now time.Time) (*Setup, error) {
-	if e == nil || e.Hand == nil {
+// they were readable for stays readable. Where nothing is known of earlier runs, as after a
+// purge of the package, it reads what they left.
+func DetectExim(files system.Reader, e *state.Exim, known keyring.Ledger, now time.Time) (*Setup, error) {
+	switch {
+	case e == nil:
+		return nil, nil
+	case e.Hand == nil && len(known) == 0 && len(e.Signs) == 0:
+		return ownTable(files, now)
+	case e.Hand == nil:
 		return nil, nil
 	}
 	paths, err := eximKeys(files, *e.Hand)
@@ -44,6 +50,34 @@ func DetectExim(files system.Reader, e *state.Exim, now time.Time) (*Setup, erro
 			Text: fmt.Sprintf("until now mail from any domain was signed as %s; from then on that from %s and of this host", e.Hand.Domain, e.Hand.Domain),
 		})
 	}
+	return t, nil
+}
+
+// ownTable reads the table that earlier runs made, nil if there is none.
+func ownTable(files system.Reader, now time.Time) (*Setup, error) {
+	text, err := source.Text(files, eximconf.Table)
+	if err != nil || len(text) == 0 {
+		return nil, err
+	}
+	t := &Setup{Keys: map[string]keyring.Key{}, Copies: map[state.Path][]byte{}}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if len(f) != 4 || strings.HasPrefix(line, "#") || f[0] != f[1]+":" {
+			continue // of a host or of subdomains, which follow from the spec
+		}
+		path, err := state.ParsePath(f[3])
+		if err != nil {
+			return nil, hint.NewUsage("correct the path", "%s: the key of %s: %v", eximconf.Table, f[1], err)
+		}
+		if err := t.addEximKey(files, state.EximDKIM{Selector: f[2], At: string(eximconf.Table)}, eximKey{f[1], path}, now); err != nil {
+			return nil, err
+		}
+	}
+	if len(t.Domains) == 0 {
+		return nil, nil
+	}
+	t.Hashes = hashes(files, []state.Path{eximconf.Table, eximconf.SplitFile, eximconf.SmarthostFile})
+	t.Notes = t.summary(func(k keyring.Key) string { return k.File })
 	return t, nil
 }
 
@@ -131,8 +165,10 @@ func (t *Setup) addEximKey(files system.Reader, hand state.EximDKIM, k eximKey, 
 		d.KeyBits = bits
 	}
 	to := steps.KeyFileOf(spec.Host{MTA: spec.Exim}, k.domain, hand.Selector)
-	if t.Copies[to], err = signer.KeyText(files, k.file); err != nil {
-		return err
+	if to != k.file {
+		if t.Copies[to], err = signer.KeyText(files, k.file); err != nil {
+			return err
+		}
 	}
 	t.Domains = append(t.Domains, d)
 	t.Signers = append(t.Signers, opendkim.Signer{Domain: k.domain, Selector: hand.Selector, KeyFile: string(k.file)})

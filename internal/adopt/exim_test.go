@@ -41,7 +41,7 @@ func TestEximByHand(t *testing.T) {
 		{"a directory", state.EximDKIM{Directory: "/etc/exim4/keys", Suffix: ".pem"}, "lab.example shop.example"},
 	} {
 		tt.hand.Selector, tt.hand.At = "2024", "/etc/exim4/exim4.conf.localmacros:3"
-		s, err := adopt.DetectExim(files, &state.Exim{Hand: &tt.hand}, time.Now())
+		s, err := adopt.DetectExim(files, &state.Exim{Hand: &tt.hand}, nil, time.Now())
 		if err != nil || strings.Join(s.Names(), " ") != tt.want {
 			t.Errorf("%s: %v, %v", tt.name, err, s.Names())
 			continue
@@ -63,11 +63,23 @@ func TestEximByHand(t *testing.T) {
 		{state.EximDKIM{Directory: "/etc/exim4/keys", Suffix: ".key"}, "localmacros:3: exim4 finds no private key there"},
 	} {
 		tt.hand.Selector, tt.hand.At = "2024", "/etc/exim4/exim4.conf.localmacros:3"
-		if _, err := adopt.DetectExim(files, &state.Exim{Hand: &tt.hand}, time.Now()); err == nil || !strings.Contains(err.Error(), tt.says) {
+		if _, err := adopt.DetectExim(files, &state.Exim{Hand: &tt.hand}, nil, time.Now()); err == nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%+v: %v", tt.hand, err)
 		}
 	}
-	if s, err := adopt.DetectExim(files, &state.Exim{Signs: []string{"x:1"}}, time.Now()); s != nil || err != nil {
+	if s, err := adopt.DetectExim(files, &state.Exim{Signs: []string{"x:1"}}, nil, time.Now()); s != nil || err != nil {
 		t.Errorf("what is not understood: %+v %v", s, err)
+	}
+
+	// After a purge of the package nobody knows of the keys, and exim4 signs on.
+	put("/etc/exim4/dkim/lab.example/2026a.private", "Debian-exim", 0o640)
+	files.PutFile("/etc/exim4/mailsetup.dkim", "# Written by mailsetup\nlab.example: lab.example 2026a /etc/exim4/dkim/lab.example/2026a.private\n"+
+		"mail.lab.example: lab.example 2026a /etc/exim4/dkim/lab.example/2026a.private\n")
+	s, err := adopt.DetectExim(files, &state.Exim{}, nil, time.Now())
+	if err != nil || s == nil || strings.Join(s.Names(), " ") != "lab.example" || s.Keys["lab.example"].Selector != "2026a" || len(s.Copies) > 0 || s.Hashes["/etc/exim4/mailsetup.dkim"] == "" {
+		t.Errorf("what earlier runs left: %v %+v", err, s)
+	}
+	if s, err := adopt.DetectExim(files, &state.Exim{}, keyring.Ledger{"lab.example": nil}, time.Now()); s != nil || err != nil {
+		t.Errorf("of a host that is set up: %v %+v", err, s)
 	}
 }

@@ -180,11 +180,19 @@ func TestSoakPackage(t *testing.T) {
 		product(t, b, 0, "remove-domain", "--yes", "shop.example")
 		selector := leavesSignedBy(t, b, sink, lab.Origin)
 		old := selectorIn(t, b, "shop.example")
+		// Nor those of exim4; what its table names stays.
+		b.Sh(t, `cd /etc && mkdir -p exim4/dkim/old.example exim4/dkim/lab.example && touch exim4/dkim/old.example/o.private exim4/dkim/lab.example/n.private
+echo 'lab.example: lab.example n /etc/exim4/dkim/lab.example/n.private' >exim4/mailsetup.dkim
+printf '{\n"keys": [\n{\n"file": "/etc/exim4/dkim/old.example/o.private"\n},\n{\n"file": "/etc/exim4/dkim/lab.example/n.private"\n}\n]\n}\n' >/var/lib/mailsetup/keyring/old.example.json`)
 		said = b.Sh(t, "MAILSETUP_PURGE_KEYS=yes DEBIAN_FRONTEND=noninteractive apt-get -y -q -o Dpkg::Use-Pty=0 purge mailsetup")
-		says(t, said, "mailsetup: removing /etc/dkimkeys/shop.example/"+old+".private\n", "mailsetup: /etc/dkimkeys/lab.example/"+selector+".private stays: OpenDKIM signs with it")
+		says(t, said, "mailsetup: removing /etc/dkimkeys/shop.example/"+old+".private\n", "mailsetup: /etc/dkimkeys/lab.example/"+selector+".private stays: it signs, and mail would wait")
 		if b.Exists("/etc/dkimkeys/shop.example") || !b.Exists("/etc/dkimkeys/lab.example/"+selector+".private") {
 			t.Errorf("keys after the purge:\n%s", b.Sh(t, "find /etc/dkimkeys"))
 		}
+		if b.Exists("/etc/exim4/dkim/old.example") || !b.Exists("/etc/exim4/dkim/lab.example/n.private") {
+			t.Errorf("keys of exim4 after the purge:\n%s", b.Sh(t, "find /etc/exim4"))
+		}
+		b.Sh(t, "rm -r /etc/exim4")
 		leavesSignedBy(t, b, sink, lab.Origin)
 
 		// make install came first.

@@ -27,6 +27,8 @@ const (
 	// configuration: files are joined in the order of their names, and that of the transport
 	// is the one before.
 	SmarthostFile state.Path = "/etc/exim4/conf.d/transport/30_exim4-config_remote_smtp_smarthost_mailsetup"
+	// Table has a row for each domain that mailsetup has Exim sign: d=, selector, private key.
+	Table state.Path = "/etc/exim4/mailsetup.dkim"
 	// BlockName names our lines in MacrosFile.
 	BlockName = "DKIM"
 	// Unit runs the daemon, as User.

@@ -200,7 +200,7 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 	}
 	var err error
 	if exim := cmp.Or(a.MTA, d.basis().mta().Value, d.basis().hostMTA()); exim == spec.Exim {
-		d.Adopted, err = adopt.DetectExim(d.Files, d.Facts.Exim, d.Now)
+		d.Adopted, err = adopt.DetectExim(d.Files, d.Facts.Exim, d.Server.Ledger, d.Now)
 	} else {
 		d.Adopted, err = adopt.Detect(d.Files, d.Facts, adopt.Options{Hashes: d.Server.Hashes, Unprivileged: d.Unprivileged, Now: d.Now})
 	}

@@ -15,8 +15,8 @@ import (
 	"mailsetup/steps/step"
 )
 
-// Table has a row for each domain: d=, selector, private key.
-const Table state.Path = "/etc/exim4/mailsetup.dkim"
+// Table has a row for each domain.
+const Table = eximconf.Table
 
 // macros returns the macros of Debian's transport remote_smtp. Exim refuses a file name that
 // was made from data of a message ("tainted"), and sends that message unsigned; what lsearch
