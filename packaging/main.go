@@ -69,7 +69,8 @@ func build(root, source, described, arch string, at time.Time, out string) (stri
 		Section: "mail", Priority: "optional", Maintainer: maintainer, Description: description, MTime: at,
 		Overridables: nfpm.Overridables{
 			// apt installs what is recommended as well, and init decides what is needed.
-			Suggests: []string{"postfix", "opendkim", "bind9"},
+			// Python runs the hooks that come along.
+			Suggests: []string{"postfix", "opendkim", "bind9", "python3:any"},
 			Contents: p.list, Umask: 0o022,
 			Scripts: nfpm.Scripts{
 				PreInstall: filepath.Join(scripts, "preinst"), PostInstall: filepath.Join(scripts, "postinst"),
