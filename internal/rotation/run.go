@@ -187,7 +187,10 @@ func askExim(ctx context.Context, r *run) error {
 	}
 	in := step.Input{Spec: r.Spec, Ledger: r.ledger, Now: r.now}
 	err := cmp.Or(provision.AskExim(ctx, r.System, in), eximcheck.Files(r.System, in))
-	if text := eximcheck.Tell(r.System, err, r.now); text != "" && ctx.Err() == nil {
+	if ctx.Err() != nil { // which says nothing of Exim
+		return err
+	}
+	if text := eximcheck.Tell(r.System, err, r.now); text != "" {
 		mailText{"exim4 does not sign as it should", text}.sendToRoot(ctx, r)
 	}
 	return err

@@ -1,6 +1,7 @@
 package rotation_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -31,6 +32,36 @@ func TestEximSendsUnsigned(t *testing.T) {
 	}
 	const subject = "Subject: mail.lab.example: exim4 does not sign as it should\n"
 	if text := s.rootMail(); strings.Count(text, subject) != 1 || !strings.Contains(text, "\nhint: ") {
+		t.Errorf("root's mailbox is\n%s", text)
+	}
+}
+
+// A run that is interrupted while Exim is asked is no reason to tell root of it, nor to forget
+// what root was told.
+func TestInterruptedWhileEximIsAsked(t *testing.T) {
+	s := watching(t)
+	s.sp.Host.MTA = spec.Exim
+	ctx, cancel := context.WithCancel(t.Context())
+	stop := false
+	s.mem.OnProbe = func(p state.Probe) error {
+		switch {
+		case p.Kind != state.ProbeExim:
+			return s.probe(p)
+		case stop:
+			cancel()
+			return ctx.Err()
+		}
+		return errors.New("leaves without a signature")
+	}
+	for _, stop = range []bool{false, true, false} {
+		ctx, cancel = context.WithCancel(t.Context())
+		if _, err := s.rotator().Run(ctx, rotation.Options{}); err == nil {
+			t.Fatal("no error")
+		}
+		cancel()
+		s.now = s.now.Add(time.Hour)
+	}
+	if text := s.rootMail(); strings.Count(text, "Subject: ") != 1 {
 		t.Errorf("root's mailbox is\n%s", text)
 	}
 }
