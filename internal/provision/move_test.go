@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"strings"
 	"testing"
 
 	"mailsetup/internal/keyring"
@@ -25,6 +26,10 @@ func TestKeysGoAlong(t *testing.T) {
 		})
 		w.Put("/etc/exim4", state.Object{Kind: state.Directory, Mode: 0o755, Owner: state.Root})
 		w.ledger = keyring.Ledger{"lab.example": {{Selector: "202611", Public: key.Public(), File: "/etc/dkimkeys/lab.example/202611.private", Stage: keyring.Active}}}
+		w.Put("/etc/dkimkeys/old.example/202610.private", state.Object{
+			Kind: state.Regular, Mode: 0o600, Owner: state.Owner{User: "opendkim", Group: "opendkim"}, Content: key.PEM(),
+		})
+		w.ledger["old.example"] = []keyring.Key{{Selector: "202610", Public: key.Public(), File: "/etc/dkimkeys/old.example/202610.private", Stage: keyring.Draining}}
 		sp := lab(t)
 		sp.Host.MTA = spec.Exim
 		create := step.Step{Name: "Keys", Build: keys.Create}
@@ -47,6 +52,10 @@ func TestKeysGoAlong(t *testing.T) {
 		}
 		if w.content("/etc/dkimkeys/lab.example/202611.private") != string(key.PEM()) {
 			t.Error("the file of before is gone")
+		}
+		// So it is with those of a domain that was removed: its key may still come back.
+		if text := w.content("/var/lib/mailsetup/keyring/old.example.json"); !strings.Contains(text, `"/etc/exim4/dkim/old.example/202610.private"`) {
+			t.Errorf("the ledger of a domain that was removed: %s", text)
 		}
 	}
 }

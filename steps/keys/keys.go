@@ -69,6 +69,13 @@ func Create(in step.Input) (state.Stage, []state.Note, error) {
 			stage.Files = append(stage.Files, ledgerFile(d.Name, keys))
 		}
 	}
+	if in.Keys.Copies != nil { // also keys of domains that were removed: they may come back
+		for _, name := range slices.Sorted(maps.Keys(in.Ledger)) {
+			if !in.Has(name) && !isWritten(in, name, in.Ledger[name]) {
+				stage.Files = append(stage.Files, ledgerFile(name, in.Ledger[name]))
+			}
+		}
+	}
 	stage.Metas = in.Keys.Permissions
 	return stage, nil, nil
 }
