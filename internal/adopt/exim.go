@@ -43,7 +43,11 @@ func DetectExim(files system.Reader, e *state.Exim, known keyring.Ledger, now ti
 	if len(t.Domains) == 0 {
 		return nil, hint.NewUsage("take it out, then run the command again", "%s: exim4 finds no private key there: nothing is signed", e.Hand.At)
 	}
-	t.Notes = t.summary(func(k keyring.Key) string { return fmt.Sprintf("%s (exim4 gets a copy)", t.fileOf(k)) })
+	found := map[string]string{} // by the file of the copy
+	for i, d := range t.Domains {
+		found[t.Keys[d.Name].File] = t.Signers[i].KeyFile
+	}
+	t.Notes = t.summary(func(k keyring.Key) string { return fmt.Sprintf("%s (exim4 gets a copy)", found[k.File]) })
 	if e.Hand.Domain != "" {
 		t.Notes = append(t.Notes, state.Note{
 			Topic: "taken over", Informational: true,
@@ -62,8 +66,16 @@ func ownTable(files system.Reader, now time.Time) (*Setup, error) {
 	t := &Setup{Keys: map[string]keyring.Key{}, Copies: map[state.Path][]byte{}}
 	for line := range strings.Lines(string(text)) {
 		f := strings.Fields(line)
-		if len(f) != 4 || strings.HasPrefix(line, "#") || f[0] != f[1]+":" {
-			continue // of a host or of subdomains, which follow from the spec
+		switch {
+		case len(f) != 4 || strings.HasPrefix(line, "#"):
+			continue
+		case f[0] == "*."+f[1]+":": // behind the row of the domain
+			if last := len(t.Domains) - 1; last >= 0 && t.Domains[last].Name == f[1] {
+				t.Domains[last].Subdomains = true
+			}
+			continue
+		case f[0] != f[1]+":":
+			continue // of the host, which follows from the spec
 		}
 		path, err := state.ParsePath(f[3])
 		if err != nil {
@@ -79,16 +91,6 @@ func ownTable(files system.Reader, now time.Time) (*Setup, error) {
 	t.Hashes = hashes(files, []state.Path{eximconf.Table, eximconf.SplitFile, eximconf.SmarthostFile})
 	t.Notes = t.summary(func(k keyring.Key) string { return k.File })
 	return t, nil
-}
-
-// fileOf returns the file of a key as it was found.
-func (t *Setup) fileOf(k keyring.Key) string {
-	for i, d := range t.Domains {
-		if t.Keys[d.Name].File == k.File {
-			return t.Signers[i].KeyFile
-		}
-	}
-	return k.File
 }
 
 // eximKey is the private key of a domain.

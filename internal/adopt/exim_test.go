@@ -74,9 +74,9 @@ func TestEximByHand(t *testing.T) {
 	// After a purge of the package nobody knows of the keys, and exim4 signs on.
 	put("/etc/exim4/dkim/lab.example/2026a.private", "Debian-exim", 0o640)
 	files.PutFile("/etc/exim4/mailsetup.dkim", "# Written by mailsetup\nlab.example: lab.example 2026a /etc/exim4/dkim/lab.example/2026a.private\n"+
-		"mail.lab.example: lab.example 2026a /etc/exim4/dkim/lab.example/2026a.private\n")
+		"*.lab.example: lab.example 2026a /etc/exim4/dkim/lab.example/2026a.private\nmail.lab.example: lab.example 2026a /etc/exim4/dkim/lab.example/2026a.private\n")
 	s, err := adopt.DetectExim(files, &state.Exim{}, nil, time.Now())
-	if err != nil || s == nil || strings.Join(s.Names(), " ") != "lab.example" || s.Keys["lab.example"].Selector != "2026a" || len(s.Copies) > 0 || s.Hashes["/etc/exim4/mailsetup.dkim"] == "" {
+	if err != nil || s == nil || strings.Join(s.Names(), " ") != "lab.example" || s.Keys["lab.example"].Selector != "2026a" || !s.Domains[0].Subdomains || len(s.Copies) > 0 || s.Hashes["/etc/exim4/mailsetup.dkim"] == "" {
 		t.Errorf("what earlier runs left: %v %+v", err, s)
 	}
 	if s, err := adopt.DetectExim(files, &state.Exim{}, keyring.Ledger{"lab.example": nil}, time.Now()); s != nil || err != nil {
