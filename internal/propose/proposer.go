@@ -147,7 +147,7 @@ func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 	given := a.Domain
 	a, err := d.adopt(ctx, a)
 	if err == nil && p.AdoptOnly {
-		err = d.checkAdopted(ctx, given, first)
+		err = d.checkAdopted(ctx, given, a.MTA, first)
 	}
 	if err != nil {
 		return Result{}, err
@@ -200,7 +200,9 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 	}
 	var err error
 	if exim := cmp.Or(a.MTA, d.basis().mta().Value, d.basis().hostMTA()); exim == spec.Exim {
-		d.Adopted, err = adopt.DetectExim(d.Files, d.Facts.Exim, d.Server.Ledger, d.Now)
+		if d.Adopted, err = adopt.DetectExim(d.Files, d.Facts.Exim, d.Server.Ledger, d.Now); d.Adopted != nil {
+			a.MTA = spec.Exim // whose copies of the keys they are
+		}
 	} else {
 		d.Adopted, err = adopt.Detect(d.Files, d.Facts, adopt.Options{Hashes: d.Server.Hashes, Unprivileged: d.Unprivileged, Now: d.Now})
 	}
@@ -228,14 +230,14 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 // ErrAlreadyManaged says that the OpenDKIM on the machine is mailsetup's already.
 var ErrAlreadyManaged = errors.New(string(signer.ConfFile) + " is mailsetup's already")
 
-// checkAdopted returns an error if there is no OpenDKIM to take over for a domain (""
-// for any), as the run requires.
-func (d *draft) checkAdopted(ctx context.Context, domain string, first *spec.Spec) error {
+// checkAdopted returns an error if there is no OpenDKIM, or exim4 that signs, to take over for
+// a domain ("" for any), as the run requires.
+func (d *draft) checkAdopted(ctx context.Context, domain, mta string, first *spec.Spec) error {
 	switch {
 	case d.Adopted.SignsNothing():
 		return hint.NewUsage("mailsetup init lets it sign, and keeps its settings", "%s was set up by hand and signs nothing: there is no key to take over", signer.ConfFile)
 	case d.Adopted != nil && domain != "" && d.Adopted.Domain(normalized(domain, spec.DomainName)) == nil:
-		return hint.NewUsage("mailsetup init --domain "+domain+" adds it, and takes over what is here", "OpenDKIM does not sign for %s here", domain)
+		return hint.NewUsage("mailsetup init --domain "+domain+" adds it, and takes over what is here", "%s does not sign for %s here", map[bool]string{true: "exim4", false: "OpenDKIM"}[mta == spec.Exim], domain)
 	case d.Adopted != nil:
 		return nil
 	case d.Spec != nil && d.Facts.OpenDKIM != nil && !adopt.IsForeign(d.Facts, d.Server.Hashes):

@@ -638,6 +638,41 @@ func TestInitAsksBesideWhatIsTakenOver(t *testing.T) {
 	}
 }
 
+// An exim4 whose keys are taken over stays: a person is not asked which mail server signs.
+func TestInitTakesOverExim(t *testing.T) {
+	key, err := keygen.Generate(1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exim := func() *server {
+		s := machine(served())
+		s.facts.Exim = &state.Exim{Type: "internet", Signs: []string{"m:1"}, Hand: &state.EximDKIM{Domain: "lab.example", Selector: "hand", Key: "/etc/exim4/dkim.key", At: "m:1"}}
+		s.Put("/etc/exim4/dkim.key", state.Object{Kind: state.Regular, Mode: 0o600, Owner: signer.EximOwner, Content: key.PEM()})
+		s.PutFile("/etc/passwd", "Debian-exim:x:105:109::/var/spool/exim4:/usr/sbin/nologin\n")
+		s.PutFile("/etc/group", "Debian-exim:x:109:\n")
+		return s
+	}
+	p := exim().proposer(nil)
+	p.Ask = func(_ context.Context, o wizard.Options) (spec.Answers, error) {
+		a := o.Fixed
+		if a.MTA == "" {
+			a.MTA = "postfix"
+		}
+		return a, nil
+	}
+	r, err := p.Init(t.Context(), exim().given())
+	if k, _ := r.Ledger.Signing("lab.example"); err != nil || r.Want.Host.MTA != spec.Exim || k.Selector != "hand" {
+		t.Errorf("%v: %+v, %+v", err, r.Want.Host, k)
+	}
+	p = exim().proposer(nil)
+	p.AdoptOnly = true
+	a := exim().given()
+	a.Domain = "far.example"
+	if _, err := p.Init(t.Context(), a); err == nil || err.Error() != "exim4 does not sign for far.example here" {
+		t.Errorf("%v", err)
+	}
+}
+
 // To adopt is about what is there, and nothing else.
 func TestAdoptOnly(t *testing.T) {
 	adopt := func(s *server, old *spec.Spec, domain string) error {
