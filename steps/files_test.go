@@ -86,8 +86,10 @@ opendkim could not use there is copied to ` + "`/etc/dkimkeys/adopted`" + `.
 |---|---|
 | ` + "`*~` beside a file" + ` | the new contents, until they are renamed into place: readers of conf.d directories skip such names |
 | ` + "`/tmp/mailsetup-scratch-*`" + `, root's alone (0700) | copies for the daemons' own checkers, removed after them |
+| ` + "`/var/lib/exim4/.mailsetup-probe-*`" + ` | a configuration, a queue and logs with which exim4 proves that it signs |
+| ` + "`/run/systemd/system/UNIT.d/mailsetup-installs.conf`" + ` | keeps a mail server from starting while apt installs it; exim4 gets a line in ` + "`/etc/exim4/exim4.conf.localmacros`" + `, or ` + "`conf.d/main/00_mailsetup`" + `, by which mail waits |
 | ` + "`/var/spool/postfix/opendkim/opendkim.sock`" + ` | the socket of OpenDKIM, made by it |
-| ` + "`/var/mail/root`" + ` | gets a letter appended when records of a key that signs are gone |
+| ` + "`/var/mail/root`" + ` | gets a letter appended when records of a key that signs are gone, or exim4 does not sign |
 `
 
 // aboutDirs says what directories are for of which the plan does not say so.
@@ -218,6 +220,8 @@ func differentServers() map[string]step.Input {
 		Origin: "lab.example.", Kind: "primary", Dynamic: true,
 		Update: &state.UpdateTarget{Server: "192.0.2.53:53", KeyFile: "/root/update.key"},
 	}}
+	smarthost, alone := steptest.Exim(true), steptest.Exim(false)
+	smarthost.Facts.Exim.Type, alone.Facts.Exim.Type = "smarthost", "local"
 	all := map[string]step.Input{
 		"bare": steptest.Bare(), "installed": steptest.Installed(), "printed": steptest.Manual(), "updates": update,
 		"filter": steptest.Tuned([]string{"content_filter = smtp-amavis:[127.0.0.1]:10024"}, steptest.Service("smtp-amavis/unix smtp"),
@@ -225,6 +229,7 @@ func differentServers() map[string]step.Input {
 		"signer": steptest.Tuned([]string{"smtpd_milters = inet:localhost:11332"}), "override": overridden(),
 		"guarded": guarded("opendmarc"), "rspamd": guarded("rspamd"),
 		"exim": steptest.Exim(false), "exim, split": steptest.Exim(true),
+		"exim, smarthost": smarthost, "exim, local": alone, "send-only": steptest.Bare(), "exim, send-only": steptest.Exim(false),
 	}
 	for name, in := range all {
 		if in.Spec.Host.MTA == spec.Exim {
@@ -232,6 +237,10 @@ func differentServers() map[string]step.Input {
 			in.Keys.Private = map[state.Path][]byte{"/etc/exim4/dkim/lab.example/202611.private": nil}
 		}
 		in.Spec.Host.RootAlias = "ann@lab.example"
+		if in.Spec.Host.SendOnly = strings.HasSuffix(name, "send-only"); in.Spec.Host.SendOnly {
+			in.Spec.Domains = slices.Clone(in.Spec.Domains)
+			in.Spec.Domains[0].Receive = false
+		}
 		in.SpecFiles = map[state.Path][]byte{spec.HostFile: {}, spec.DomainFile("lab.example"): {}}
 		in.Consents = map[string]bool{"signer inet:localhost:11332 lab.example": true, "service 127.0.0.1:10025/inet": true}
 		if name == "signer" {
