@@ -10,15 +10,16 @@ import (
 func adoptCommand(c console.Console) *cli.Command {
 	return withHelp(&cli.Command{
 		Name:  "adopt",
-		Usage: "take over an OpenDKIM that was set up by hand, and change no signature",
+		Usage: "take over DKIM that was set up by hand, and change no signature",
 		UsageText: "mailsetup adopt --dry-run\n" +
 			"   lists the domains, keys and rows that are there, and what would change\n\n" +
 			"sudo mailsetup adopt --yes\n" +
 			"   takes them over: same selectors, same keys, same signatures",
-		Description: "Keys stay where they are. Settings that change signatures, and hosts that\n" +
-			"are signed for, are kept in /etc/mailsetup/host.toml. What cannot be said in\n" +
-			"our words stops the run, with file and line. mailsetup init does the same on\n" +
-			"the way; init --overwrite-drift replaces the set-up instead.",
+		Description: "OpenDKIM's keys stay where they are, exim4 gets copies. Settings that change\n" +
+			"signatures, and hosts that are signed for, are kept in\n" +
+			"/etc/mailsetup/host.toml. What cannot be said in our words stops the run, with\n" +
+			"file and line. mailsetup init does the same on the way; with OpenDKIM,\n" +
+			"init --overwrite-drift replaces the set-up instead.",
 		OnUsageError: usageError,
 		Action: func(ctx *cli.Context) error {
 			if err := noArguments(ctx); err != nil {
