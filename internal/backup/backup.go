@@ -13,6 +13,7 @@ import (
 	"filippo.io/age"
 
 	"mailsetup/internal/backup/archive"
+	"mailsetup/internal/dnshook"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/keyring"
@@ -40,7 +41,7 @@ func Text(b jsondoc.Backup) string {
 	}
 	missing := ""
 	for _, file := range b.Missing {
-		missing += "Not in it (gone, or not where restore writes): " + file + "\n"
+		missing += "Not in it (gone, of this server alone, or not where restore writes): " + file + "\n"
 	}
 	return missing + fmt.Sprintf("Written, encrypted: %s (%d octets)\nIn it: settings and ledger of %s, %s\n", b.File, b.Octets, text.Count(b.Domains, "domain"), text.Count(b.Keys, "private key"))
 }
@@ -139,8 +140,8 @@ type found struct {
 
 // collect finds the files of a backup, sorted by path: settings, ledger, what zones
 // elsewhere have of ours, how long keys have been in their stages, private keys, and
-// those for dynamic updates. Missing are keys that are not there, or in a place in which
-// restoring puts nothing.
+// credentials for zones. Missing are keys that are not there, or in a place in which
+// restoring puts nothing, credentials that only this machine can read, and hooks of others.
 func collect(r system.Reader, sp spec.Spec, ledger keyring.Ledger) (list []found, missing []state.Path, err error) {
 	paths := map[state.Path]bool{} // whether it is a private key
 	for _, dir := range []state.Path{spec.HostFile.Dir(), spec.DomainsDir(), state.LedgerDir, state.PublishedDir} {
@@ -167,6 +168,21 @@ func collect(r system.Reader, sp spec.Spec, ledger keyring.Ledger) (list []found
 			continue
 		}
 		paths[p] = false
+	}
+	for _, program := range hooks(sp) {
+		settings, err := r.Stat(dnshook.Settings(program))
+		encrypted, err2 := r.Stat(dnshook.Encrypted(program))
+		switch {
+		case errors.Join(err, err2) != nil:
+			return nil, nil, errors.Join(err, err2)
+		case settings.Kind == state.Regular:
+			paths[dnshook.Settings(program)] = false
+		case encrypted.Kind != state.Absent:
+			missing = append(missing, dnshook.Encrypted(program))
+		}
+		if !strings.HasSuffix(string(program.Dir()), "/lib/mailsetup/hooks") { // where ours are
+			missing = append(missing, program)
+		}
 	}
 	for p := range privateKeys(ledger) {
 		paths[p] = true
@@ -207,13 +223,33 @@ func updateKeys(sp spec.Spec) []state.Path {
 	for _, d := range sp.Domains {
 		files = append(files, d.Update.KeyFile)
 	}
-	var paths []state.Path
+	return slices.DeleteFunc(pathsOf(files), func(p state.Path) bool { return strings.HasPrefix(string(p), "/run/") })
+}
+
+// hooks returns the programs that a spec names.
+func hooks(sp spec.Spec) []state.Path {
+	files := []string{sp.Host.Update.Hook}
+	for _, d := range sp.Domains {
+		files = append(files, d.Update.Hook)
+	}
+	return pathsOf(files)
+}
+
+func pathsOf(files []string) (paths []state.Path) {
 	for _, f := range files {
-		if p, err := state.ParsePath(f); err == nil && !strings.HasPrefix(f, "/run/") && !slices.Contains(paths, p) {
+		if p, err := state.ParsePath(f); err == nil && !slices.Contains(paths, p) {
 			paths = append(paths, p)
 		}
 	}
 	return paths
+}
+
+// hookSettings returns the files with the settings of the hooks that a spec names.
+func hookSettings(sp spec.Spec) (files []state.Path) {
+	for _, program := range hooks(sp) {
+		files = append(files, dnshook.Settings(program))
+	}
+	return files
 }
 
 // holdsUpdateKeys reports whether a backup may put a TSIG key in a place: no program takes
@@ -233,7 +269,10 @@ func follow(r system.Reader, p state.Path) (state.Object, error) {
 }
 
 // Backup is a backup that was opened, read to its end and found whole.
-type Backup struct{ archive.Contents }
+type Backup struct {
+	archive.Contents
+	decrypt string // the command of age(1)
+}
 
 // Open opens a backup. Nothing of it is used before its end was read: age(1) gives out
 // what it decrypted before it knows that the rest is there.
@@ -279,7 +318,7 @@ func Open(ctx context.Context, file string, s Secrets) (*Backup, error) {
 	case err != nil:
 		return nil, notOurs(err)
 	}
-	return &Backup{contents}, nil
+	return &Backup{contents, s.command(file)}, nil
 }
 
 // recorded keeps what is read, which is no more than a header.

@@ -15,12 +15,15 @@ import (
 
 	"mailsetup/internal/backup"
 	"mailsetup/internal/backup/archive"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
+	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/keygen"
+	"mailsetup/steps/step"
 )
 
 var now = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
@@ -184,6 +187,65 @@ func TestWhatIsInIt(t *testing.T) {
 	if _, err := sealed.Write(t.Context(), below(t, nil)); err == nil || !strings.Contains(err.Error(), "is not set up yet") {
 		t.Errorf("of a server without settings: %v", err)
 	}
+}
+
+// A new server cannot change zones without the credentials of hooks. They are for root alone
+// there, and have to be there before zones are asked; what a backup cannot have is named.
+func TestCredentialsOfHooks(t *testing.T) {
+	const settings, tsigFile = "/etc/mailsetup/hooks/desec", "/root/tsig"
+	files := contents(t)
+	files[spec.HostFile] = strings.Replace(files[spec.HostFile], `dns = "manual"`, "dns = \"hook\"\ndns_hook = \"/usr/lib/mailsetup/hooks/desec\"", 1)
+	files[spec.DomainFile("mine.example")] = "domain = \"mine.example\"\nselector = \"s1\"\ndns_hook = \"/usr/local/lib/mine\"\n"
+	files[spec.DomainFile("other.example")] = "domain = \"other.example\"\nselector = \"s1\"\ndns = \"rfc2136\"\n[rfc2136]\nkey_file = \"" + tsigFile + "\"\n"
+	files[settings], files["/etc/mailsetup/hooks/of-others"], files["/etc/credstore.encrypted/mailsetup.mine"], files[tsigFile] = `{"token": "t0ken"}`, "x", "y", tsig
+	file, pass := filepath.Join(t.TempDir(), "b"), write(t, "pass", "correct horse battery\n", 0o600)
+	sealed, err := backup.Seal(t.Context(), backup.Options{File: file, Secrets: backup.Secrets{PassphraseFile: pass, WorkFactor: 10}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := sealed.Write(t.Context(), below(t, files))
+	if err != nil || !slices.Equal(res.Missing, []string{"/etc/credstore.encrypted/mailsetup.mine", "/usr/local/lib/mine"}) {
+		t.Fatalf("result %+v, %v", res, err)
+	}
+	b, err := backup.Open(t.Context(), file, backup.Secrets{PassphraseFile: pass})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, others := b.Files["/etc/mailsetup/hooks/of-others"]; others || string(b.Files[settings]) != files[settings] {
+		t.Errorf("%q", b.Files)
+	}
+
+	m := below(t, nil)
+	p := provision.New(m, provision.Options{}, nil)
+	if err := b.Bring(p, false); err != nil {
+		t.Fatal(err)
+	}
+	stage, _, err := p.Brought.Steps[0].Build(step.Input{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(stage.Files, func(f state.File) bool { return f.Path == settings })
+	if i < 0 || stage.Files[i].Mode != 0o600 || stage.Files[i].Owner != state.Root || !stage.Files[i].Secret {
+		t.Errorf("files %+v", stage.Files)
+	}
+	if !slices.Contains(stage.Dirs, state.Dir{Path: "/etc/mailsetup/hooks", Mode: 0o700, Owner: state.Root}) {
+		t.Errorf("directories %+v", stage.Dirs)
+	}
+
+	m.Image = nil // a booted server
+	lacks := func(want, hints string) {
+		t.Helper()
+		_, err := b.Propose(t.Context(), provision.New(m, provision.Options{}, nil), spec.Answers{}, false, nil)
+		if err == nil || err.Error() != want || !hint.IsUsage(err) || strings.Join(hint.Of(err), "\n") != hints {
+			t.Errorf("error %v, hints %q\nwant  %s", err, hint.Of(err), want)
+		}
+	}
+	extract := "apt-get install age\nage -d " + file + " | tar -xpC / --strip-components=1 files"
+	lacks("zones are asked with "+settings+", "+tsigFile+", which is not here yet", extract+settings+" files"+tsigFile)
+	if err := errors.Join(os.MkdirAll(filepath.Join(m.Root, settings, ".."), 0o700), os.WriteFile(filepath.Join(m.Root, settings), []byte(files[settings]), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	lacks("zones are asked with "+tsigFile+", which is not here yet", extract+tsigFile)
 }
 
 // sealedArchive encrypts any archive to a key, as somebody might who wants root here.

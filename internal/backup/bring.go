@@ -2,6 +2,7 @@ package backup
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/pem"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailsetup/internal/dnshook"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/machine"
@@ -90,7 +92,7 @@ func (b *Backup) brought(here comparison, sp spec.Spec, ledger keyring.Ledger) p
 		switch {
 		case isKey:
 			f.Owner, f.Secret = signer.OwnerOf(path), true
-		case slices.Contains(updateKeys(sp), path):
+		case slices.Contains(slices.Concat(updateKeys(sp), hookSettings(sp)), path):
 			f.Secret = true
 		case strings.HasSuffix(string(path), ".toml"):
 			f.Mode = 0o644
@@ -132,7 +134,7 @@ func directories(in step.Input, files []state.File) ([]state.Dir, error) {
 			switch {
 			case dir == keyDir.Path:
 				is = keyDir
-			case dir == state.OwnDir || dir.Dir() == state.OwnDir:
+			case dir == state.OwnDir || dir.Dir() == state.OwnDir, dir == dnshook.SettingsDir:
 				is.Mode = 0o700
 			case dir == signer.EximKeyDir, f.Secret && f.Owner != state.Root && dir == f.Path.Dir():
 				is.Mode, is.Owner = 0o700, f.Owner
@@ -223,8 +225,11 @@ func (b *Backup) check() error {
 		}
 	}
 	sp, _ := spec.Parse(b.Files[spec.HostFile], texts) // what is wrong with it is told later
-	keys, updates := privateKeys(ledger), updateKeys(sp)
+	keys, updates, settings := privateKeys(ledger), updateKeys(sp), hookSettings(sp)
 	for path, content := range b.Files {
+		if slices.Contains(settings, path) {
+			continue
+		}
 		if err := fits(path, content, keys, updates); err != nil {
 			return err
 		}
@@ -284,6 +289,9 @@ func (b *Backup) Propose(ctx context.Context, p *provision.Opened, a spec.Answer
 	if err := b.Bring(p, replace); err != nil {
 		return propose.Result{}, err
 	}
+	if err := b.credentialsHere(p, a); err != nil {
+		return propose.Result{}, err
+	}
 	asks := proposer()
 	asks.Ask = nil // the backup answers
 	r, err := asks.Init(ctx, a)
@@ -291,6 +299,39 @@ func (b *Backup) Propose(ctx context.Context, p *provision.Opened, a spec.Answer
 		b.Fit(p.Machine, &r)
 	}
 	return r, err
+}
+
+// credentialsHere refuses a backup with credentials for zones that are not on this server yet:
+// its plan begins with what these zones have, and systemd reads those of hooks from the disk.
+func (b *Backup) credentialsHere(p *provision.Opened, a spec.Answers) error {
+	if p.Machine.Image != nil {
+		return nil
+	}
+	sp := *p.Earlier.Spec
+	sp.Host.DNS = cmp.Or(spec.DNSMode(a.DNS), sp.Host.DNS)
+	var lacking, argv []string
+	for _, d := range sp.Domains {
+		if !sp.DNSOf(d).Updates() {
+			continue
+		}
+		u := sp.UpdateOf(d)
+		file := state.Path(u.KeyFile)
+		if u.Hook != "" {
+			file = dnshook.Settings(state.Path(u.Hook))
+		}
+		o, err := p.Machine.Sys.Stat(file)
+		if err != nil {
+			return err
+		}
+		if _, has := b.Files[file]; has && o.Kind == state.Absent && !slices.Contains(lacking, string(file)) {
+			lacking, argv = append(lacking, string(file)), append(argv, hint.Quote("files"+string(file)))
+		}
+	}
+	if len(lacking) == 0 {
+		return nil
+	}
+	return hint.NewUsage("apt-get install age\n"+b.decrypt+" | tar -xpC / --strip-components=1 "+strings.Join(argv, " "),
+		"zones are asked with %s, which is not here yet", text.List(lacking, 5))
 }
 
 // Fit adapts what the backup wants to this server, and says what is to be decided: the

@@ -202,6 +202,15 @@ func (s Secrets) identities(ctx context.Context, file string, takesPhrase bool) 
 	return all, nil
 }
 
+// command returns the command by which age(1) opens a backup.
+func (s Secrets) command(file string) string {
+	argv := []string{"age", "-d"}
+	for _, name := range s.IdentityFiles {
+		argv = append(argv, "-i", name)
+	}
+	return hint.Quote(append(argv, file)...)
+}
+
 // parseIdentities parses the private keys of a file. What the libraries say of one that
 // makes no sense may quote it.
 func parseIdentities(content []byte) ([]age.Identity, error) {

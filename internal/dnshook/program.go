@@ -12,10 +12,6 @@ import (
 // the programs. Only root may read them; systemd gives a hook its own.
 const SettingsDir state.Path = "/etc/mailsetup/hooks"
 
-// encryptedStore is where systemd.exec(5) looks for credentials that systemd-creds(1)
-// encrypted.
-const encryptedStore state.Path = "/etc/credstore.encrypted"
-
 // validate refuses a program that others than root could have changed, or that its user
 // could not run.
 func validate(r system.Reader, program state.Path) error {
@@ -40,7 +36,7 @@ func validate(r system.Reader, program state.Path) error {
 	case o.Mode&0o022 != 0:
 		return unfit("see what it does, then: chmod go-w "+hint.Quote(string(at)), "can be changed by others than root (mode %04o)", o.Mode.Perm())
 	case o.Mode&0o005 != 0o005:
-		return unfit("chmod 755 "+hint.Quote(string(at))+"; what is secret belongs into "+string(settings(program)), "cannot be read and run by a user of its own (mode %04o)", o.Mode.Perm())
+		return unfit("chmod 755 "+hint.Quote(string(at))+"; what is secret belongs into "+string(Settings(program)), "cannot be read and run by a user of its own (mode %04o)", o.Mode.Perm())
 	}
 	// Whoever may write where a link is puts another one there.
 	for _, file := range append(links, at) {
@@ -64,8 +60,14 @@ func validate(r system.Reader, program state.Path) error {
 	return nil
 }
 
-// settings returns the file with the settings of a program.
-func settings(program state.Path) state.Path { return SettingsDir.Join(program.Base()) }
+// Settings returns the file with the settings of a program.
+func Settings(program state.Path) state.Path { return SettingsDir.Join(program.Base()) }
+
+// Encrypted returns where systemd-creds(1) has put the settings if no other place has them:
+// only this machine can read them there.
+func Encrypted(program state.Path) state.Path {
+	return state.Path("/etc/credstore.encrypted").Join("mailsetup." + program.Base())
+}
 
 // credential is what systemd gives a hook.
 type credential struct {
@@ -77,7 +79,7 @@ type credential struct {
 
 // credentialOf returns the settings of a hook.
 func credentialOf(r system.Reader, program state.Path) (credential, error) {
-	c := credential{file: settings(program)}
+	c := credential{file: Settings(program)}
 	o, err := r.Read(c.file)
 	if err != nil {
 		return c, err
@@ -87,7 +89,7 @@ func credentialOf(r system.Reader, program state.Path) (credential, error) {
 	}
 	switch {
 	case o.Kind == state.Absent:
-		at := encryptedStore.Join("mailsetup." + program.Base())
+		at := Encrypted(program)
 		if o, err := r.Stat(at); err != nil || o.Kind != state.Regular {
 			return c, err
 		}

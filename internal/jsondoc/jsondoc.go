@@ -60,7 +60,7 @@ type Backup struct {
 	Octets  int      `json:"octets"`            // how long it is
 	Domains int      `json:"domains"`           // how many there are
 	Keys    int      `json:"keys"`              // how many private keys are in it
-	Missing []string `json:"missing,omitempty"` // files of keys that are not there, or where a backup puts nothing
+	Missing []string `json:"missing,omitempty"` // files of keys that are not there, of this machine alone, or where a backup puts nothing, and hooks that do not come with mailsetup
 }
 
 // Document implements Document.
