@@ -10,6 +10,8 @@ DESTDIR  ?=
 ZSH       = share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
 # Where systemd looks for units: not below any other PREFIX.
 UNITS     = $(if $(filter /usr /usr/local,$(PREFIX)),$(PREFIX)/lib,/etc)/systemd/system
+# Programs that change records; other people may have put theirs beside them.
+HOOKS     = $(PREFIX)/lib/mailsetup/hooks
 TIMER     = mailsetup-rotate.timer
 PROGRAM  ?= mailsetup
 RELEASE  ?= trixie
@@ -38,7 +40,7 @@ TOOL    := go tool -modfile=tools/go.mod
 LAB     := go run ./internal/e2e/cmd/lab
 
 # What tests need beyond Go; installed on a Debian-like machine when missing.
-DEBIAN := mmdebstrap systemd-container debian-archive-keyring iproute2 util-linux tmux less bind9-utils gcc libc6-dev
+DEBIAN := mmdebstrap systemd-container debian-archive-keyring iproute2 util-linux tmux less bind9-utils gcc libc6-dev python3
 # Looks at the page of mailsetup check: 100 MB, a quarter of a minute. Relatives of Debian
 # that do not have it leave that test out, and say so.
 BROWSER := chromium-headless-shell
@@ -65,6 +67,7 @@ deb: go ## build Debian packages for amd64 and arm64 in dist/ (ARCHES="amd64")
 .PHONY: test
 test: go ## run the tests: the quick ones, then e2e where possible
 	@if $(root_on_debian); then $(MAKE) deps; fi
+	@[ -x /usr/bin/python3 ] || echo '*** SKIPPED: tests of the hooks that come with mailsetup, for want of /usr/bin/python3. ***'
 	@if command -v gcc >/dev/null; then race=-race; else race=; echo "no gcc: without the race detector"; fi; \
 	set -x; go test $$race -vet=off -shuffle=on ./... # make lint vets
 	@if why=$$($(no_boot)); then MAILSETUP_TURNS=1 $(MAKE) e2e AGAIN=1; else \
@@ -136,7 +139,9 @@ install: ## install the program, manual and completion (below PREFIX), and the s
 	install -D -m 644 internal/completion/mailsetup.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mailsetup
 	install -D -m 644 internal/completion/mailsetup.zsh $(DESTDIR)$(PREFIX)/$(ZSH)/_mailsetup
 	install -D -m 644 internal/completion/mailsetup.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mailsetup.fish
-	for hook in contrib/hooks/*; do install -D -m $$(case $$hook in *.py) echo 644;; *) echo 755;; esac) $$hook $(DESTDIR)$(PREFIX)/lib/mailsetup/hooks/$${hook##*/}; done
+	install -d $(DESTDIR)$(HOOKS)
+	install -m 755 $(filter-out %.py,$(wildcard contrib/hooks/*)) $(DESTDIR)$(HOOKS)
+	install -m 644 contrib/hooks/mailsetup_hook.py $(DESTDIR)$(HOOKS)
 	install -d $(DESTDIR)$(UNITS) $(DESTDIR)/etc/cron.d
 	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup-rotate.service >$(DESTDIR)$(UNITS)/mailsetup-rotate.service
 	sed 's,@BIN@,$(PREFIX)/bin,' schedule/mailsetup-check.service >$(DESTDIR)$(UNITS)/mailsetup-check.service
@@ -153,7 +158,8 @@ install: ## install the program, manual and completion (below PREFIX), and the s
 .PHONY: uninstall
 uninstall: ## remove what install put there; a configured server stays as it is
 	@if $(systemd_runs) && ! $(packaged); then (set -x; systemctl disable --now $(TIMER) mailsetup-check.timer || true); fi
-	rm -rf $(DESTDIR)$(PREFIX)/lib/mailsetup
+	rm -f $(addprefix $(DESTDIR)$(HOOKS)/,$(notdir $(wildcard contrib/hooks/*)))
+	@rmdir $(DESTDIR)$(HOOKS) $(DESTDIR)$(dir $(HOOKS)) 2>/dev/null || true # hooks of others stay
 	rm -f $(DESTDIR)$(PREFIX)/bin/mailsetup $(DESTDIR)$(PREFIX)/share/man/man[1-9]/mailsetup*.[1-9]
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mailsetup $(DESTDIR)$(PREFIX)/$(ZSH)/_mailsetup $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mailsetup.fish
 	rm -f $(DESTDIR)$(UNITS)/mailsetup-rotate.service $(DESTDIR)$(UNITS)/$(TIMER)
