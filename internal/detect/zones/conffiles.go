@@ -26,10 +26,14 @@ type confFiles struct {
 
 // mainFile is the file that named begins with.
 func (o options) mainFile() state.Path {
-	if p, err := state.ParsePath(o.file); err == nil {
-		return p
+	if o.file == "" {
+		return mainConf
 	}
-	return mainConf
+	p, err := state.ParsePath(o.file)
+	if err != nil { // it climbs
+		return state.Path(o.file)
+	}
+	return p
 }
 
 // newZoneProblem says why named would not see a zone that is declared in
@@ -43,6 +47,9 @@ func (o options) newZoneProblem() string {
 
 // filesOf returns a file and those that it includes.
 func filesOf(r system.Reader, file state.Path) confFiles {
+	if _, err := state.ParsePath(string(file)); err != nil { // which file a link and ".." lead to is not known
+		return confFiles{more: true, ours: true}
+	}
 	var found confFiles
 	found.add(r, file, 0)
 	return found

@@ -29,6 +29,23 @@ func hosting(t *testing.T) *detecttest.Machine {
 	return m
 }
 
+// Of a file by a path that climbs nothing is remembered: it is not the usual one.
+func TestConfigurationElsewhere(t *testing.T) {
+	const climbing, file = "/etc/bind/../../srv/named.conf", "/srv/named.conf"
+	m := hosting(t)
+	m.PutFile("/etc/default/named", "OPTIONS=\"-c "+climbing+"\"\n")
+	m.PutFile(file, "// one\n")
+	prints(m, climbing, 1000)
+	if zones, problem := found(t, m); zones != 1000 || problem != "" {
+		t.Errorf("%d zones, %q", zones, problem)
+	}
+	m.PutFile(file, "// two\n")
+	prints(m, climbing, 7)
+	if zones, _ := found(t, m); zones != 7 {
+		t.Errorf("%d zones of a file that changed", zones)
+	}
+}
+
 // prints has named-checkconf print n zones.
 func prints(m *detecttest.Machine, file string, n int) {
 	var b strings.Builder
