@@ -186,10 +186,10 @@ func Remember(ctx context.Context, on store.Files, journal *apply.Journal, p pla
 			changed = append(changed, f)
 		}
 	}
-	texts := map[state.Path][]byte{}
+	texts, contents := map[state.Path][]byte{}, map[state.Path][]byte{}
 	for _, f := range changed {
 		if content := f.setAside(); content != nil {
-			texts[state.OriginDir.Join(f.Hash)] = content
+			contents[state.OriginDir.Join(f.Hash)] = content
 		}
 		text, err := json.Marshal(f)
 		if err != nil {
@@ -197,8 +197,10 @@ func Remember(ctx context.Context, on store.Files, journal *apply.Journal, p pla
 		}
 		texts[state.OriginDir.Join(nameOf(f.Path))] = text
 	}
-	if err := store.SaveOrigins(on, texts); err != nil {
-		return true, err
+	for _, files := range []map[state.Path][]byte{contents, texts} { // nothing names a content that is not there
+		if err := store.SaveOrigins(on, files); err != nil {
+			return true, err
+		}
 	}
 	used := map[string]bool{}
 	for path, f := range all {

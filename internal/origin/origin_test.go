@@ -2,6 +2,7 @@ package origin_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,7 +172,17 @@ func TestLongContents(t *testing.T) {
 	h := newHost(t)
 	long := strings.Repeat("zone \"x.example\" { };\n", 1000)
 	h.Put(mainCf, file(long))
+	h.ClearTrace()
 	h.run(string(spec.HostFile), "h", string(mainCf), long+"ours")
+	aside := state.OriginDir.Join(plan.Hash([]byte(long)))
+	put := func(p state.Path) int {
+		return slices.IndexFunc(h.Trace(), func(step string) bool {
+			return strings.HasPrefix(step, "rename ") && strings.HasSuffix(step, string(p))
+		})
+	}
+	if content, name := put(aside), put(state.OriginDir.Join("%2Fetc%2Fpostfix%2Fmain.cf.json")); content < 0 || name < content {
+		t.Errorf("the content is put in place as step %d, and named in %d", content, name)
+	}
 	h.ClearTrace()
 	h.run(string(mainCf), long+"ours too")
 	for _, step := range h.Trace() {
@@ -180,7 +191,6 @@ func TestLongContents(t *testing.T) {
 		}
 	}
 	h.want(mainCf, "file "+strings.TrimSpace(long))
-	aside := state.OriginDir.Join(plan.Hash([]byte(long)))
 	o, _ := h.Read(aside)
 	h.PutFile(aside, "damaged")
 	h.want(mainCf, string(aside)+" is damaged")
