@@ -389,3 +389,24 @@ func TestOurOwnRecordMayCostTooMuch(t *testing.T) {
 		t.Errorf("a redirect: %v", err)
 	}
 }
+
+// What is said of an include that receivers cannot follow can be typed as it stands.
+func TestAnIncludeThatReceiversCannotFollow(t *testing.T) {
+	for command, include := range map[string][]string{
+		"mailsetup init --spf-include good.example --spf-include fine.example": {"good.example", "gone.example", "fine.example"},
+		"mailsetup init --spf-include none":                                    {"gone.example"},
+	} {
+		in := steptest.Having(t, "mail IN A 192.0.2.10\n", nil)
+		in.Spec.Domains[0].SPF.Include = include
+		in.Facts.SPF = map[string]state.SPF{"gone.example": {Problem: "gone.example has no SPF record"}}
+		_, notes, err := dns.Publish(in)
+		want := []state.Note{{
+			Topic:  "spf",
+			Text:   "receivers will take the SPF record of lab.example for a permanent error: gone.example has no SPF record. Name the right one in its place, or do without it",
+			Action: command,
+		}}
+		if d := cmp.Diff(want, notes); err != nil || d != "" {
+			t.Errorf("%v\n%s", err, d)
+		}
+	}
+}

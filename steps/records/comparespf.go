@@ -278,8 +278,8 @@ func compareMissing(in step.Input, d spec.Domain, ours state.Record) Comparison 
 		n += f.Lookups
 		if f.Problem != "" {
 			v.Notes = append(v.Notes, state.Note{
-				Topic: "spf", Text: fmt.Sprintf("receivers will take the SPF record of %s for a permanent error: %s", d.Name, f.Problem),
-				Action: in.Init(d) + "--spf-include with the right names, or none",
+				Topic: "spf", Text: fmt.Sprintf("receivers will take the SPF record of %s for a permanent error: %s. Name the right one in its place, or do without it", d.Name, f.Problem),
+				Action: in.Init(d) + strings.Join(usableIncludes(in, d), " "),
 			})
 		}
 	}
@@ -290,6 +290,20 @@ func compareMissing(in step.Input, d spec.Domain, ours state.Record) Comparison 
 		}
 	}
 	return v
+}
+
+// usableIncludes returns the flags of init for those includes that receivers can follow.
+func usableIncludes(in step.Input, d spec.Domain) []string {
+	var flags []string
+	for _, i := range d.SPF.Include {
+		if in.Facts.SPF[i].Problem == "" {
+			flags = append(flags, "--spf-include "+i)
+		}
+	}
+	if flags == nil {
+		return []string{"--spf-include none"}
+	}
+	return flags
 }
 
 func terms(list []netip.Addr) string {
