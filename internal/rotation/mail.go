@@ -105,9 +105,10 @@ func reasons(keys []WaitingKey) string {
 
 const toPublish = `Publish what follows, beside the records that are there. mailsetup looks every
 hour: once every name server has had a record for long enough, its key signs.
-Until then the one before does; no mail waits for this. Where this
-server's BIND has the zone (init --dns bind), or its primary takes dynamic updates
-(init --dns rfc2136), mailsetup publishes later keys itself.
+Until then the one before does; no mail waits for this. mailsetup publishes
+later keys itself where this server's BIND has the zone (init --dns bind), its
+primary takes dynamic updates (init --dns rfc2136), or a program changes records
+at the provider (init --dns hook).
 
 `
 
