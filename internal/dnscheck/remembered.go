@@ -22,18 +22,15 @@ type Remembered struct {
 // lasts at most. Asked earlier, it would have remembered that there was none.
 func AskResolver(ctx context.Context, c *dnsclient.Client, v Result) Remembered {
 	var found Remembered
-	if len(v.Servers) == 0 {
-		return found
-	}
 	seen := map[string]bool{}
 	for _, s := range v.Servers {
 		for _, r := range s.Records {
 			t, ok := dns.StringToType[r.Record.Type]
-			if id := r.NameAndType() + " " + r.Record.Value; !ok || seen[id] {
+			id := r.NameAndType() + " " + r.Record.Value
+			if !ok || seen[id] {
 				continue
-			} else {
-				seen[id] = true
 			}
+			seen[id] = true
 			records, left, err := dnsclient.LookupTTL(ctx, c, r.Record.Name, t)
 			if err != nil || diagnose(r.ExpectedRecord, Answer{Records: records}).OK() {
 				continue // a resolver that fails remembers nothing
