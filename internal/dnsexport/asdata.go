@@ -15,16 +15,22 @@ import (
 	"mailsetup/zonefile"
 )
 
-// zoneRecords are the records of one zone, whichever domains need them.
+// zoneRecords are the records of one zone, whichever domains need them, and those whose
+// place they take.
 type zoneRecords struct {
-	origin  string
-	records []state.Record
+	origin            string
+	records, replaced []state.Record
 }
 
 // byZone returns the records of all domains by their zones, each once.
 func byZone(list []Domain) []zoneRecords {
 	var zones []zoneRecords
 	at := map[string]int{}
+	type entry struct {
+		zone string
+		state.Record
+	}
+	seen := map[entry]bool{}
 	for _, d := range list {
 		for _, r := range d.Records {
 			i, known := at[r.Zone]
@@ -32,7 +38,9 @@ func byZone(list []Domain) []zoneRecords {
 				i = len(zones)
 				at[r.Zone], zones = i, append(zones, zoneRecords{origin: r.Zone})
 			}
-			if !slices.Contains(zones[i].records, r.Record) {
+			zones[i].replaced = append(zones[i].replaced, r.replaced()...)
+			if e := (entry{r.Zone, r.Record}); !seen[e] {
+				seen[e] = true
 				zones[i].records = append(zones[i].records, r.Record)
 			}
 		}
@@ -52,11 +60,13 @@ type recordSet struct {
 // sets returns the record sets of a zone in the order of the records.
 func (z zoneRecords) sets() []recordSet {
 	var list []recordSet
+	at := map[[2]string]int{}
 	for _, r := range z.records {
-		i := slices.IndexFunc(list, func(s recordSet) bool { return s.full == r.Name && s.typ == r.Type })
-		if i < 0 {
+		id := [2]string{r.Name, r.Type}
+		i, known := at[id]
+		if !known {
 			i = len(list)
-			list = append(list, recordSet{name: zonefile.Relative(r.Name, z.origin), full: r.Name, typ: r.Type, ttl: r.TTL})
+			at[id], list = i, append(list, recordSet{name: zonefile.Relative(r.Name, z.origin), full: r.Name, typ: r.Type, ttl: r.TTL})
 		}
 		list[i].ttl = min(list[i].ttl, r.TTL) // one for the set, RFC 2181 section 5.2
 		list[i].values = append(list[i].values, r.Value)

@@ -31,6 +31,17 @@ type Record struct {
 	Replaces []string // the values that have to go when this one comes
 }
 
+// replaced returns the records whose place this one takes.
+func (r Record) replaced() []state.Record {
+	var list []state.Record
+	for _, value := range r.Replaces {
+		old := r.Record
+		old.Value = value
+		list = append(list, old)
+	}
+	return list
+}
+
 // Document returns what domains need as data.
 func Document(list []Domain) jsondoc.DNS {
 	d := jsondoc.DNS{}

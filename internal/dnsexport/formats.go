@@ -67,14 +67,7 @@ func zoneBlocks(list []Domain, format string) (blocks []block, ok bool) {
 	}
 	switch format {
 	case "paste":
-		return one(func(z zoneRecords) []byte {
-			var replaced []state.Record
-			for _, d := range list {
-				_, old := d.inZone(z.origin)
-				replaced = append(replaced, old...)
-			}
-			return paste(z, replaced, list[0].Servers[z.origin])
-		})
+		return one(func(z zoneRecords) []byte { return paste(z, list[0].Servers[z.origin]) })
 	case "csv":
 		return []block{{text: csvText(zones)}}, true
 	case "octodns":
@@ -126,12 +119,7 @@ func (d Domain) inZone(zone string) (add, replaced []state.Record) {
 		if r.Zone != zone {
 			continue
 		}
-		add = append(add, r.Record)
-		for _, value := range r.Replaces {
-			old := r.Record
-			old.Value = value
-			replaced = append(replaced, old)
-		}
+		add, replaced = append(add, r.Record), append(replaced, r.replaced()...)
 	}
 	return add, replaced
 }

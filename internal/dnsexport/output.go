@@ -43,7 +43,7 @@ func (r *Records) write(w io.Writer, list []Domain, o Options) error {
 // unless somebody edited that.
 func (o Options) file() outfile.File {
 	return outfile.File{
-		Flag: "--output", Name: o.Output, Remedy: "mv " + hint.Quote(o.Output, o.Output+".old"),
+		Flag: "--output", Name: o.Output, Remedy: "mv --backup=numbered " + hint.Quote(o.Output, o.Output+".old"),
 		WhyKeep: func(content []byte) string {
 			body, sum := unsigned(content, o.Form)
 			switch {

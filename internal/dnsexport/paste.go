@@ -10,7 +10,6 @@ import (
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/dnsprovider"
 	"mailsetup/internal/parallel"
-	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 	"mailsetup/zonefile"
 )
@@ -55,7 +54,7 @@ const screen = 80
 // paste returns the records of a zone for the fields of a web form, in columns, with what
 // is known of the form. A value that has no room in its column stands below them, on a
 // line of its own, to be copied whole.
-func paste(z zoneRecords, replaced []state.Record, servers []string) []byte {
+func paste(z zoneRecords, servers []string) []byte {
 	var b strings.Builder
 	comment := func(format string, a ...any) {
 		for line := range strings.Lines(text.Wrap(fmt.Sprintf(format, a...), screen-4)) {
@@ -76,7 +75,8 @@ func paste(z zoneRecords, replaced []state.Record, servers []string) []byte {
 	}
 	if habits := form.String(); habits != "" {
 		comment("its form: %s", habits)
-	} else {
+	}
+	if !form.Relative {
 		comment("names are without the domain, as most forms take them: enter them in full where the form does not add it")
 	}
 	b.WriteString("\n")
@@ -106,7 +106,7 @@ func paste(z zoneRecords, replaced []state.Record, servers []string) []byte {
 		comment("%s", below[i])
 		b.WriteString(below[i+1] + "\n")
 	}
-	for i, r := range replaced {
+	for i, r := range z.replaced {
 		if i == 0 {
 			b.WriteString("\n")
 		}

@@ -6,6 +6,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -14,6 +15,7 @@ import (
 	"rsc.io/qr"
 
 	"mailsetup/internal/dnsexport"
+	"mailsetup/internal/hint"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/step"
@@ -66,7 +68,8 @@ _dmarc             TXT             3600  (value 2 below)
 	for servers, want := range map[string]string{
 		"": "# zone lab.example\n# names are without the domain, as most forms take them: enter them in full\n# where the form does not add it\n" + table + longKey + rest,
 		"a.ns.cloudflare.com b.ns.cloudflare.com": "# zone lab.example, at Cloudflare (name servers a.ns.cloudflare.com,\n# b.ns.cloudflare.com)\n" +
-			"# its form: enter long TXT values whole, since the form splits them; have\n# addresses of the mail server as \"DNS only\", without the proxy\n" + table + longKey + rest,
+			"# its form: enter long TXT values whole, since the form splits them; have\n# addresses of the mail server as \"DNS only\", without the proxy\n" +
+			"# names are without the domain, as most forms take them: enter them in full\n# where the form does not add it\n" + table + longKey + rest,
 		"ns1.lab.example": "# zone lab.example, at the name servers ns1.lab.example\n# names are without the domain, as most forms take them: enter them in full\n" +
 			"# where the form does not add it\n" + table + longKey + rest,
 	} {
@@ -80,6 +83,7 @@ func TestPasteAsFormsTakeIt(t *testing.T) {
 	for servers, want := range map[string]string{
 		"ns-1.awsdns-03.com":   "\n\"" + longKey[:255] + `" "` + longKey[255:] + "\"\n",
 		"ns1.loopia.se":        "# its form: a TXT value has at most 450 octets there\n",
+		"ns1.gandi.net":        "# its form: enter names without the domain, which the form adds; keep the dot\n# at the end of a host in a value\n\nNAME",
 		"ns1.digitalocean.com": "# value 1, of 202611._domainkey, 420 characters:\n",
 	} {
 		if got := form(t, oneDomain(servers), "paste"); !strings.Contains(got, want) {
@@ -183,9 +187,27 @@ func TestPicture(t *testing.T) {
 			}
 		}
 	}
-	two := append(oneDomain(), needs("shop.example", txt("202611._domainkey.shop.example.", "v=DKIM1; p=x")))
 	o.Output += ".png"
-	if err := (&dnsexport.Records{}).Print(nil, two, o); err == nil || err.Error() != "a picture has room for the code of one key, and there are 2" {
-		t.Error(err)
+	for name, c := range map[string]struct {
+		list       []dnsexport.Domain
+		says, hint string
+	}{
+		"two domains": {
+			append(oneDomain(), needs("shop.example", txt("202611._domainkey.shop.example.", "v=DKIM1; p=x"))),
+			"a picture has room for the code of one key, and there are 2", "name one domain; without --output FILE.png there is room for several",
+		},
+		"one domain in a rotation": {
+			[]dnsexport.Domain{needs("lab.example", txt("202610._domainkey.lab.example.", "v=DKIM1; p=x"), txt("202611._domainkey.lab.example.", longKey))},
+			"a picture has room for the code of one key, and there are 2", "leave --output out: a terminal has room for several",
+		},
+		"no key": {
+			[]dnsexport.Domain{needs("lab.example", txt("lab.example.", "v=spf1 -all"))},
+			"there is no record of a key, whose code a picture would have", "mailsetup dns prints the other records",
+		},
+	} {
+		err := (&dnsexport.Records{}).Print(nil, c.list, o)
+		if err == nil || err.Error() != c.says || !slices.Equal(hint.Of(err), []string{c.hint}) {
+			t.Errorf("%s: %v, hints %q", name, err, hint.Of(err))
+		}
 	}
 }

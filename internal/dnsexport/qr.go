@@ -1,7 +1,6 @@
 package dnsexport
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
@@ -73,17 +72,23 @@ func halfBlocks(b *strings.Builder, code *qr.Code) {
 	}
 }
 
-// qrPicture returns the value of the one key as a picture.
+// qrPicture returns the value of the one key as a picture. A domain has two in a rotation.
 func qrPicture(list []Domain) ([]byte, error) {
 	keys := keyRecords(list)
-	if len(keys) != 1 {
-		return nil, hint.NewUsage("name one domain; without --output FILE.png there is room for several", "a picture has room for the code of one key, and there are %d", len(keys))
+	const says = "a picture has room for the code of one key, and there are %d"
+	switch {
+	case len(keys) == 0:
+		return nil, hint.NewUsage("mailsetup dns prints the other records", "there is no record of a key, whose code a picture would have")
+	case len(list) > 1 && len(keys) > 1:
+		return nil, hint.NewUsage("name one domain; without --output FILE.png there is room for several", says, len(keys))
+	case len(keys) > 1:
+		return nil, hint.NewUsage("leave --output out: a terminal has room for several", says, len(keys))
 	}
 	code, err := qr.Encode(keys[0].Value, qr.L)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dnsname.TrimDot(keys[0].Name), err)
 	}
-	return bytes.Clone(code.PNG()), nil
+	return code.PNG(), nil
 }
 
 // isPicture reports whether the options ask for a picture.
