@@ -1,6 +1,8 @@
 # Shared by the findings about dynamic updates: BIND, Knot and PowerDNS, each with the zone
 # ex.example on a port of 127.0.0.1, which anybody here may update. Source it in an empty
 # directory; stop_servers ends them.
+pids=
+stop_servers() { [ -z "$pids" ] || { kill $pids; wait $pids || :; }; }
 apt-get download -qq knot=3.2.6-1 libknot13=3.2.6-1 libzscanner4=3.2.6-1 libdnssec9=3.2.6-1 \
 	pdns-server=4.7.3-2 pdns-backend-sqlite3=4.7.3-2 libboost-program-options1.74.0 libluajit-5.1-2 libyaml-cpp0.7 libsodium23 \
 	bind9=1:9.18.49-1~deb12u1 bind9-dnsutils=1:9.18.49-1~deb12u1 bind9-libs=1:9.18.49-1~deb12u1 libuv1 liblmdb0 libmaxminddb0 \
@@ -63,7 +65,6 @@ env "LD_LIBRARY_PATH=$libs" root/usr/sbin/knotd -c knot.conf >knot.log 2>&1 &
 pids="$pids $!"
 env "LD_LIBRARY_PATH=$libs" root/usr/sbin/pdns_server --config-dir="$here" --daemon=no --guardian=no >pdns.log 2>&1 &
 pids="$pids $!"
-stop_servers() { kill $pids; wait $pids || :; }
 
 # ask prints the records of a name and type: ask PORT NAME TYPE
 ask() { with root/usr/bin/dig +noall +answer +time=1 @127.0.0.1 -p "$1" "$2" "$3" | grep -v '^;' | tr -s '\t ' ' ' | sort; }
