@@ -17,6 +17,7 @@ var pure = strings.Fields(`
 	steps
 	steps/daemons
 	steps/dns
+	steps/exim
 	steps/inbound
 	steps/keys
 	steps/postfix
@@ -38,6 +39,7 @@ var pure = strings.Fields(`
 	internal/dnsprovider
 	internal/domainlist
 	internal/edits
+	internal/eximconf
 	internal/hint
 	internal/inbound
 	internal/jsondoc
