@@ -95,11 +95,17 @@ func lateUnit(in step.Input) string {
 	return ""
 }
 
-// StartLast has the last of some stages start such a Postfix. The stages before it neither have
-// it read their files again nor ask it anything; it is asked then.
+// StartLast has the last of some stages start such a Postfix, or one that the run installs. The
+// stages before it neither have it read their files again nor ask it anything; it is asked then.
 func StartLast(in step.Input, stages []state.Stage) {
-	unit := lateUnit(in)
-	if unit == "" || len(stages) == 0 {
+	if len(stages) == 0 {
+		return
+	}
+	unit, last := lateUnit(in), &stages[len(stages)-1]
+	if in.Facts.Postfix == nil && in.Spec.Host.MTA != spec.Exim && len(last.Units) > 0 {
+		unit = last.Units[0].Name
+	}
+	if unit == "" {
 		return
 	}
 	start := state.Unit{Name: unit, Action: state.Start, Always: true, Why: "mail comes in and leaves from now on"}
@@ -117,7 +123,6 @@ func StartLast(in step.Input, stages []state.Stage) {
 			return true
 		})
 	}
-	last := &stages[len(stages)-1]
 	last.Units = append(last.Units, start)
 }
 

@@ -150,3 +150,26 @@ func TestAPostfixThatIsNew(t *testing.T) {
 		}
 	}
 }
+
+// The plan of a run that installs Postfix says already that it starts behind all that is set up.
+func TestAPostfixToBeInstalled(t *testing.T) {
+	in := steptest.Bare()
+	in.Spec.Host.SendOnly = true
+	for i := range in.Spec.Domains {
+		in.Spec.Domains[i].Receive = false
+	}
+	var acts []string
+	for _, st := range steptest.Build(t, in).Stages {
+		if st.Name == "SendOnly" && len(st.Edits) != 1 {
+			t.Errorf("SendOnly: %+v", st)
+		}
+		for _, u := range st.Units {
+			if strings.HasPrefix(u.Name, "postfix") {
+				acts = append(acts, st.Name+": "+string(u.Action)+" "+u.Name)
+			}
+		}
+	}
+	if want := []string{"Postfix: start postfix.service"}; !slices.Equal(acts, want) {
+		t.Errorf("%q", acts)
+	}
+}

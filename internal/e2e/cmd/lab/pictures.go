@@ -46,7 +46,7 @@ func pictures(t *terminal, release, dir string) {
 	s.sees("To take it back")
 	s.save(filepath.Join(dir, "done.svg"), "mailsetup init", "making a key")
 	b.Sh(t, "systemctl stop opendkim")
-	s.types("clear", "Enter")
+	s.clear()
 	s.types("mailsetup check --html check.html", "Enter")
 	s.sees("Score")
 	s.save(filepath.Join(dir, "check.svg"), "mailsetup check", "# mailsetup")
@@ -104,6 +104,14 @@ func (s *screen) tmux(args ...string) string {
 
 // types sends keys, in tmux's names for them.
 func (s *screen) types(keys ...string) { s.tmux(append([]string{"send-keys"}, keys...)...) }
+
+// clear empties the screen, and waits for the prompt: what is typed before it would stay
+// above.
+func (s *screen) clear() {
+	s.tmux("send-keys", "-R")
+	s.types("Enter")
+	s.sees("#")
+}
 
 func (s *screen) text() string { return s.tmux("capture-pane", "-p") }
 
