@@ -374,6 +374,7 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 		{program, dir(0o755, state.Root), program + ": the hook is a directory, not a program", names},
 		{program, file(0o755, user), program + ": the hook belongs to joe, who could change it", "see what it does, then: chown root " + program},
 		{program, file(0o775, state.Root), program + ": the hook can be changed by others than root (mode 0775)", "see what it does, then: chmod go-w " + program},
+		{program, file(0o644, state.Root), program + ": the hook is not executable (mode 0644)", names}, // /etc/passwd, say
 		{program, file(0o700, state.Root), program + ": the hook cannot be read and run by a user of its own (mode 0700)", "chmod 755 " + program + "; what is secret belongs into " + settings},
 		{"/usr/lib/mailsetup", dir(0o777, state.Root), program + ": the hook could be replaced by others than root: /usr/lib/mailsetup belongs to root (mode 0777)", "move it to a directory where only root may write, as /usr/local/lib"},
 		{"/usr/lib/mailsetup", dir(0o755, user), program + ": the hook could be replaced by others than root: /usr/lib/mailsetup belongs to joe (mode 0755)", "move it to a directory where only root may write, as /usr/local/lib"},

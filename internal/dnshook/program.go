@@ -35,6 +35,8 @@ func validate(r system.Reader, program state.Path) error {
 		return unfit("see what it does, then: chown root "+hint.Quote(string(at)), "belongs to %s, who could change it", o.Owner.User)
 	case o.Mode&0o022 != 0:
 		return unfit("see what it does, then: chmod go-w "+hint.Quote(string(at)), "can be changed by others than root (mode %04o)", o.Mode.Perm())
+	case o.Mode&0o111 == 0:
+		return unfit("--dns-hook names a program by its absolute path", "is not executable (mode %04o)", o.Mode.Perm())
 	case o.Mode&0o005 != 0o005:
 		return unfit("chmod 755 "+hint.Quote(string(at))+"; what is secret belongs into "+string(Settings(program)), "cannot be read and run by a user of its own (mode %04o)", o.Mode.Perm())
 	}
