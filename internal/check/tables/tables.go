@@ -100,7 +100,11 @@ func Check(ctx context.Context, m system.Runner, p *state.Postfix) (found []find
 		}
 		for _, typ := range slices.Sorted(maps.Keys(suffixes)) {
 			if other := t.text + suffixes[typ]; other != t.file() && at[other].After(made) {
-				f.Seen += "; " + other + ", made since, is of a type that it does not look for there"
+				since := ", made since,"
+				if !is {
+					since = ""
+				}
+				f.Seen += "; " + other + since + " is of a type that it does not look for there"
 				break
 			}
 		}
@@ -120,7 +124,7 @@ func old(p *state.Postfix) []finding.Finding {
 	}
 	values := []string{postconf.Effective(p, nil, "alias_maps")}
 	for _, name := range slices.Sorted(maps.Keys(p.Raw)) {
-		values = append(values, p.Raw[name])
+		values = append(values, postconf.Effective(p, nil, name))
 	}
 	for _, s := range p.Services {
 		for _, o := range s.Options {

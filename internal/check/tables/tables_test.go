@@ -49,7 +49,7 @@ func TestStaleTables(t *testing.T) {
 		{
 			"left over by an upgrade", "alias_maps", "cdb:/etc/aliases",
 			map[string]time.Duration{"/etc/aliases": time.Hour, "/etc/aliases.db": time.Minute},
-			"/etc/aliases.cdb is missing: Postfix cannot look anything up, and mail waits; /etc/aliases.db, made since, is of a type that it does not look for there", "postalias cdb:/etc/aliases",
+			"/etc/aliases.cdb is missing: Postfix cannot look anything up, and mail waits; /etc/aliases.db is of a type that it does not look for there", "postalias cdb:/etc/aliases",
 		},
 		{
 			"aliases", "alias_maps", "lmdb:/etc/mail/names",
@@ -85,9 +85,10 @@ func TestOldTables(t *testing.T) {
 		{"3.11.7", "", "", "cdb:/etc/aliases", "none is of Berkeley DB"},
 		{"3.11.7", "proxy:hash:/etc/postfix/virtual, texthash:/etc/postfix/more", "check_client_access btree:/etc/postfix/access,permit", "hash:/etc/aliases", "btree:/etc/postfix/access, hash:/etc/aliases, hash:/etc/postfix/virtual"},
 		{"4.0", "hash:/etc/postfix/virtual", "", "", "hash:/etc/postfix/virtual"},
+		{"3.11.7", "$default_database_type:$config_directory/virtual", "", "", "hash:/etc/postfix/virtual"},
 	} {
 		m, p := files{}, &state.Postfix{
-			Version: tt.version, Raw: map[string]string{"virtual_alias_maps": tt.virtual}, Value: map[string]string{"alias_maps": tt.aliases},
+			Version: tt.version, Raw: map[string]string{"virtual_alias_maps": tt.virtual}, Value: map[string]string{"alias_maps": tt.aliases, "config_directory": "/etc/postfix", "default_database_type": "hash"},
 			Services: []state.Service{{Name: "smtp/inet", Command: "smtpd", Options: []state.Option{{Name: "smtpd_client_restrictions", Value: tt.access}}}},
 		}
 		got := ""
