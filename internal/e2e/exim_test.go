@@ -47,8 +47,12 @@ func eximLocal(t *testing.T, b *lab.Box, sink *lab.Sink) {
 	eximSet(t, b, "dc_eximconfig_configtype=local dc_smarthost= dc_use_split_config=false")
 	was := eximLook(t, b)
 	args := initArgs("--ttl", "60")
+	b.Sh(t, `systemd-run -q --collect --unit=peek --uid=nobody sh -c 'while sleep 0.02; do head -qn 1 /var/lib/exim4/.mailsetup-probe-*/conf 2>/dev/null; done >/tmp/peek'`)
 	out, _ := product(t, b, 0, args...)
 	says(t, strings.Join(strings.Fields(out), " "), "mail leaves this machine; until now it was delivered here alone")
+	if seen := b.Sh(t, "systemctl stop peek; cat /tmp/peek"); seen != "" {
+		t.Errorf("somebody else reads the configuration of the proof:\n%s", seen)
+	}
 	eximSigned(t, b, sink, "ann@lab.example", "lab.example")
 	nothingChanges(t, b, args...)
 	eximGoesBack(t, b, nil, was)

@@ -117,7 +117,8 @@ const ofList = "List-Id: <list.mailsetup.invalid>\r\nList-Unsubscribe: <mailto:l
 	"Sender: list@mailsetup.invalid\r\nReply-To: list@mailsetup.invalid\r\n"
 
 // eximDirectory makes a directory with the configuration, and with a queue and logs that
-// belong to the user Debian-exim, which Exim becomes.
+// belong to the user Debian-exim, which Exim becomes. Nobody else may read it: the configuration
+// may have passwords, with CFILEMODE='640'.
 func eximDirectory(p state.Probe, port int) (string, error) {
 	text, err := os.ReadFile(string(eximconf.WholeFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -143,7 +144,8 @@ func eximDirectory(p state.Probe, port int) (string, error) {
 		return "", err
 	}
 	conf, err := eximconf.ForProbe(string(text), eximconf.Probe{Spool: dir, Port: port})
-	err = cmp.Or(err, os.Chmod(dir, 0o711), os.WriteFile(filepath.Join(dir, "conf"), []byte(conf), 0o600), os.Chmod(filepath.Join(dir, "conf"), 0o644))
+	file := filepath.Join(dir, "conf")
+	err = cmp.Or(err, os.WriteFile(file, []byte(conf), 0o600), os.Chown(file, 0, gid), os.Chmod(file, 0o640), os.Chown(dir, 0, gid), os.Chmod(dir, 0o710))
 	for _, name := range []string{"spool", "log"} {
 		err = cmp.Or(err, os.Mkdir(filepath.Join(dir, name), 0o700), os.Chown(filepath.Join(dir, name), uid, gid))
 	}
