@@ -46,7 +46,7 @@ func report(ctx context.Context, out io.Writer) error {
 	for _, p := range []struct {
 		name string
 		run  func(context.Context, io.Writer, *verdicts) error
-	}{{"scale", scale}, {"check", checks}, {"inbound", door}, {"zones", zones}, {"fleet", fleet}} {
+	}{{"scale", scale}, {"check", checks}, {"inbound", door}, {"exim", exim}, {"zones", zones}, {"fleet", fleet}} {
 		if len(names) == 0 || slices.Contains(names, p.name) {
 			parts = append(parts, p.run)
 		}
