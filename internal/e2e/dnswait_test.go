@@ -122,7 +122,7 @@ func (p pair) catchesUp(t *testing.T) {
 	if e.code != 0 {
 		t.Fatalf("exit %d\n%s%s", e.code, e.out, e.said)
 	}
-	says(t, e.out, "lab.example: all 6 records at 2 name servers\n")
+	says(t, e.out, "lab.example: all 6 records at 2 name servers\n", "All is well: nothing is left to publish.\n")
 	says(t, strings.Join(strings.Fields(e.said), " "), "ns2.lab.example (192.0.2.53) has what it should")
 	l := lists(t, p.Box, "lab.example", "active - bind ok \\dm")
 	if l.Keys[0].Stage != "active" || time.Since(l.Keys[0].Seen) > 5*time.Minute || l.Checked == nil || !l.Checked.OK ||
