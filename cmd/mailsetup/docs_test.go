@@ -41,6 +41,28 @@ func TestPagesShowCommandsThatExist(t *testing.T) {
 	}
 }
 
+// The manual lists which flags of init adopt takes.
+func TestTheManualListsFlagsOfAdopt(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/mailsetup.8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(manual), ".B mailsetup adopt\ntakes the flags\n")
+	list, _, _ = strings.Cut(list, "those of consents")
+	var listed, taken []string
+	for _, m := range regexp.MustCompile(`\\-\\-([a-z0-9\\-]+)`).FindAllStringSubmatch(list, -1) {
+		listed = append(listed, strings.ReplaceAll(m[1], `\-`, "-"))
+	}
+	for _, f := range adoptFlags() {
+		taken = append(taken, f.Names()[0])
+	}
+	slices.Sort(listed)
+	slices.Sort(taken)
+	if !slices.Equal(listed, taken) {
+		t.Errorf("the manual lists %q, adopt takes %q", listed, taken)
+	}
+}
+
 func TestCommandLines(t *testing.T) {
 	for _, wrong := range []string{"tell", "init --no-such-flag", "dns --timeout", "check --only nothing.such"} {
 		if accepts(t, strings.Fields(wrong)) == nil {
