@@ -1,9 +1,11 @@
 package dnshook_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -102,7 +104,7 @@ func (p *provider) run(c system.Command) (system.Result, error) {
 	p.requests = append(p.requests, r)
 	if p.answer != nil {
 		if res, handled, err := p.answer(r, c); handled {
-			_, _ = c.Stdout.Write(res.Stdout)
+			_, _ = io.Copy(c.Stdout, struct{ io.Reader }{bytes.NewReader(res.Stdout)}) // as os/exec does
 			return res, err
 		}
 	}

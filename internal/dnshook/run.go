@@ -123,7 +123,7 @@ func (h hook) call(ctx context.Context, r Request) (Answer, error) {
 	switch {
 	case ctx.Err() != nil:
 		return Answer{}, ctx.Err()
-	case out.full: // it may have been ended by that (SIGPIPE)
+	case out.full: // nobody reads on, so it may have failed
 		return Answer{}, h.fail(false, nil, h.tryIt(), "it wrote more than %d MB", maxAnswer>>20)
 	case err != nil || res.Code != 0 && time.Since(began) >= h.within:
 		if slow := (*system.SlowError)(nil); err != nil && !errors.As(err, &slow) {
@@ -133,7 +133,7 @@ func (h hook) call(ctx context.Context, r Request) (Answer, error) {
 	case res.Code != 0:
 		return Answer{}, h.exited(res)
 	}
-	a, err := parse(out.Bytes())
+	a, err := parse(out.text.Bytes())
 	if err != nil {
 		return a, h.fail(false, err, h.tryIt(), "%s", h.clean(err.Error()))
 	}
@@ -207,16 +207,17 @@ func (h hook) clean(s string) string {
 	return s
 }
 
-// limited takes an answer of bounded length.
+// limited takes an answer of bounded length. It has no other method of bytes.Buffer: io.Copy
+// would read by ReadFrom, without end.
 type limited struct {
-	bytes.Buffer
+	text bytes.Buffer
 	full bool
 }
 
 // Write implements io.Writer.
 func (l *limited) Write(p []byte) (int, error) {
-	if l.full = l.full || l.Len()+len(p) > maxAnswer; l.full {
+	if l.full = l.full || l.text.Len()+len(p) > maxAnswer; l.full {
 		return 0, io.ErrShortBuffer
 	}
-	return l.Buffer.Write(p)
+	return l.text.Write(p)
 }
