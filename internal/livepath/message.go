@@ -107,7 +107,8 @@ type submitted struct {
 	auth    Auth
 }
 
-// submitAll submits the messages in order, those of a proof by both ways at the same time.
+// submitAll submits the messages by one way after the other, those of a proof by both at the same
+// time. It returns them in the order of the letters.
 func (p *probe) submitAll(ctx context.Context) []submitted {
 	letters := p.letters()
 	all := make([]submitted, len(letters))

@@ -8,7 +8,7 @@ const (
 	LedgerDir         = OwnDir + "/keyring"     // a file for each domain: its keys
 	PublishedDir      = OwnDir + "/dns-updates" // a file for each zone that takes updates: our records in it
 	ChecksDir         = OwnDir + "/dns-checks"  // a file for each domain: the last look at its records in DNS
-	OriginDir         = JournalDir + "/origin"  // a file for each path of the host that was changed: how it was before
+	OriginDir         = JournalDir + "/origin"  // a file for each path of the host that was changed: how it was before; long contents by their hash
 	CacheDir          = OwnDir + "/cache"       // what files said
 
 	SpecCache   = CacheDir + "/domains" // of the administrator for each domain

@@ -41,13 +41,13 @@ func Updated(ctx context.Context, ask Primaries, r system.Reader, wishes []Updat
 	u := &updateSurvey{ask: ask, files: r, here: here, zones: map[string]*updatedZone{}, keys: map[state.Path]nsupdate.Key{}}
 	failed := state.DomainErrors{}
 	// Each is a few questions; how many of them a primary gets at a time, its session bounds.
-	places := make([]places, len(wishes))
+	located := make([]places, len(wishes))
 	_ = parallel.Do(len(wishes), domainsAtOnce, func(i int) error {
-		places[i] = u.locate(ctx, wishes[i])
+		located[i] = u.locate(ctx, wishes[i])
 		return nil
 	})
 	for i, w := range wishes {
-		if err := u.find(w, places[i]); err != nil {
+		if err := u.find(w, located[i]); err != nil {
 			failed[w.Domain] = fmt.Errorf("%s: %w", w.Domain, err)
 		}
 	}
