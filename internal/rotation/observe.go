@@ -23,6 +23,7 @@ func (r *run) observe(ctx context.Context) {
 	before := r.observed
 	r.observed = map[string]map[string]keyring.Observation{}
 	var domains []spec.Domain
+	var known []map[string]keyring.Observation // of other keys of each of them
 	waits := map[string][]keyring.Key{}
 	for _, d := range r.Spec.Domains {
 		if !r.includes(d.Name) || r.Tree {
@@ -40,7 +41,7 @@ func (r *run) observe(ctx context.Context) {
 		}
 		switch {
 		case len(waits[d.Name]) > 0:
-			domains = append(domains, d)
+			domains, known = append(domains, d), append(known, seen)
 		case len(seen) > 0:
 			r.observed[d.Name] = seen
 		}
@@ -52,7 +53,7 @@ func (r *run) observe(ctx context.Context) {
 	dns := r.DNS()
 	var mu sync.Mutex
 	_ = parallel.Do(len(domains), dnsConcurrency, func(i int) error {
-		d, found := domains[i], map[string]keyring.Observation{}
+		d, found := domains[i], known[i]
 		all := true
 		for _, k := range waits[d.Name] {
 			seen := keyring.Observation{}

@@ -234,3 +234,33 @@ func TestNoSlotForWhoAsks(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A key that a round of a run has seen everywhere waits on while one in another slot of its
+// domain is looked for again.
+func TestSeenBesideASlotThatIsCleared(t *testing.T) {
+	s := newServer(t, rand.New(rand.NewPCG(1, 1)), map[string]spec.DNSMode{"lab.example": spec.DNSBind, "slot.example": spec.DNSSlots})
+	s.sp.Host.Drain, s.drain = 14*day, 14*day
+	pass := func(hours int) {
+		for range hours {
+			s.now = s.now.Add(time.Hour)
+			s.tick()
+			s.check()
+		}
+	}
+	s.missing["mx1 slot.example"] = "ns2.lab.example: another key is there" // once it is revoked
+	s.run(rotation.Options{Domains: []string{"slot.example"}, Force: true})
+	pass(16 * 24)
+	if keys := s.ledger()["slot.example"]; len(keys) != 2 || keys[0].Stage != keyring.Revoked || keys[1].Stage != keyring.Active {
+		t.Fatalf("%+v", keys)
+	}
+	var steps []string
+	for hour := range 30 {
+		for _, x := range s.run(rotation.Options{Domains: []string{"slot.example"}, Force: hour == 0}).Steps {
+			steps = append(steps, x.Selector+" "+string(x.Action))
+		}
+		s.now = s.now.Add(time.Hour)
+	}
+	if want := []string{" generate", "mx3 confirm", "mx3 activate"}; !slices.Equal(steps, want) {
+		t.Errorf("steps %q, want %q", steps, want)
+	}
+}
