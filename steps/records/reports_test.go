@@ -107,9 +107,18 @@ func TestRevocationsByHand(t *testing.T) {
 	if notes := records.RevocationNotes(in); len(notes) > 0 {
 		t.Errorf("revoked before, and yet %+v", notes)
 	}
+	in.Keys.During["lab.example"], in.Spec.Host.DNS = []keyring.Key{was}, spec.DNSSlots
+	if notes := records.RevocationNotes(in); len(notes) != 1 {
+		t.Errorf("by hand, while new keys go into slots: %+v", notes)
+	}
 	in.Keys.During["lab.example"], in.Spec.Host.DNS = []keyring.Key{was}, spec.DNSBind
 	if notes := records.RevocationNotes(in); len(notes) > 0 {
 		t.Errorf("published here, and yet %+v", notes)
+	}
+	in.Spec.Host.DNS = spec.DNSManual
+	in.Ledger["lab.example"][0].SlotZone, in.Keys.During["lab.example"][0].SlotZone = "dkim.ours.example", "dkim.ours.example"
+	if notes := records.RevocationNotes(in); len(notes) > 0 {
+		t.Errorf("in a zone of ours, and yet %+v", notes)
 	}
 }
 

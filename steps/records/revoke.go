@@ -5,7 +5,6 @@ import (
 
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/keyring"
-	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/keygen"
 	"mailsetup/steps/step"
@@ -19,7 +18,7 @@ func RevocationNotes(in step.Input) []state.Note {
 		early := in.Keys.During[d.Name]
 		for _, k := range in.Ledger[d.Name] {
 			was := keyring.Index(early, k.Selector)
-			if in.Spec.DNSOf(d) == spec.DNSManual && k.Stage == keyring.Revoked && was >= 0 && early[was].Stage != keyring.Revoked {
+			if in.Spec.ByHand(d) && k.SlotZone == "" && k.Stage == keyring.Revoked && was >= 0 && early[was].Stage != keyring.Revoked {
 				notes = append(notes, RevocationNote(dnsname.Key(k.Selector, d.Name)))
 			}
 		}
