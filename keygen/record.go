@@ -14,7 +14,8 @@ import (
 // SubjectPublicKeyInfo), RFC 6376 section 3.6.1. An empty public key makes the
 // record of a revoked key.
 func Record(public string) string {
-	// One in memory, however many lists and plans it is in: there may be thousands.
+	// Thousands of lists and plans that are made together have it in memory once; after a
+	// collection of garbage, it is made anew.
 	return unique.Make("v=DKIM1; h=sha256; k=rsa; p=" + public).Value()
 }
 

@@ -30,10 +30,7 @@ func shared(since map[Stage]time.Time) map[Stage]time.Time {
 		return since
 	}
 	if known, ok := sharedTimes.Load(times); ok {
-		if same := known.(map[Stage]time.Time); len(same) == n {
-			return same
-		}
-		return since
+		return known.(map[Stage]time.Time)
 	}
 	if sharedCount.Add(1) > maxShared { // these come up no more, probably
 		sharedTimes.Clear()

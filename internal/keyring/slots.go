@@ -190,9 +190,3 @@ func (k Key) Observed(keys []Key) bool {
 	next, ok := Successor(keys)
 	return ok && next.Selector == k.Selector && k.Stage != Gone || k.SlotZone != "" && k.Stage == Revoked
 }
-
-// MinRotation is the shortest time between two keys of a domain with slots: the slot of
-// one key is free again before the key after the next needs it.
-func MinRotation(drain, lag time.Duration) time.Duration {
-	return drain + staleAnswers + max(lag, slotLag)
-}

@@ -273,9 +273,3 @@ func TestCompromisedInASlot(t *testing.T) {
 		t.Errorf("%+v", moves)
 	}
 }
-
-func TestMinRotation(t *testing.T) {
-	if got := keyring.MinRotation(14*24*time.Hour, time.Hour); got != 22*24*time.Hour {
-		t.Errorf("%v", got)
-	}
-}

@@ -149,7 +149,11 @@ func (w *slotWorld) remember() {
 		w.cached[selector][answer] = max(w.cached[selector][answer], w.hour+ttl)
 		// What comes back once another key is on its way, that key waits out as it does
 		// the empty p= (TTLs and lag).
-		if i := Index(w.keys, selector); !w.unseen[selector] && (!old || i >= 0 && w.keys[i].Stage == Revoked) {
+		if old {
+			i := Index(w.keys, selector)
+			old = i < 0 || w.keys[i].Stage != Revoked
+		}
+		if !w.unseen[selector] && !old {
 			w.served[selector][answer] = w.hour
 		}
 	}

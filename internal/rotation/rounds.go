@@ -93,8 +93,7 @@ func (r *run) takeParts(ctx context.Context, parts []Transitions) (did bool, err
 			if err := r.reload(); err != nil {
 				return did, err
 			}
-		case len(parts) > 1 && !slices.ContainsFunc(parts, func(t Transitions) bool { return !t.RecordsOnly() }):
-		case len(parts) > 1:
+		case len(parts) > 1 && slices.ContainsFunc(parts, func(t Transitions) bool { return !t.RecordsOnly() }):
 			r.UI.Logf("steps are due in %d domains, which are taken %d at a time", len(rest), maxPlanned)
 		}
 		more, err := r.takePart(ctx)
