@@ -146,7 +146,7 @@ func runFix(ctx context.Context, c console.Console, a spec.Answers, mode options
 	if !mode.dryRun {
 		on.Private = "all that can be mended"
 	}
-	first, asks, run := o, !mode.dryRun && ui{c, mode}.asksPerson(), c
+	first, asks, run := o, !mode.dryRun && ui{c, mode}.person().Asks(), c
 	first.Print = func(r report.Report) (bool, error) {
 		if !asks && len(r.Fix().Mends) > 0 {
 			return false, nil

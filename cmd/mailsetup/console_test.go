@@ -21,14 +21,14 @@ func TestNothingOfOthersMovesTheCursor(t *testing.T) {
 	note := state.Note{Topic: "relayhost", Text: "mail leaves through " + evil, Action: "postconf -e " + evil}
 	for name, prints := range map[string]func(u ui){
 		"notes":     func(u ui) { printNotes(u, []state.Note{note}) },
-		"a plan":    func(u ui) { u.printSummary(plan.Plan{Notes: []state.Note{note}}) },
+		"a plan":    func(u ui) { u.person().Summarize(plan.Plan{Notes: []state.Note{note}}) },
 		"a dry run": func(u ui) { _ = showDry(u, plan.Plan{Notes: []state.Note{note}}) },
 		"a result": func(u ui) {
 			_ = printRun(u, provision.Result{Proven: "leaves by " + evil, Problem: errors.New("gone: " + evil)}, nil)
 		},
 		"a line":      func(u ui) { u.c.Say("doing %s", evil) },
 		"a mistake":   func(u ui) { finish(u.c, errors.New(evil)) },
-		"what runs":   func(u ui) { u.Logf("%s", evil) },
+		"what runs":   func(u ui) { u.person().Logf("%s", evil) },
 		"the working": func(u ui) { u.machine().Logf("%s", evil) },
 	} {
 		var out bytes.Buffer

@@ -12,9 +12,9 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/machine"
+	"mailsetup/internal/prompt"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/text"
-	"mailsetup/internal/wizard"
 )
 
 // Exit codes, stable.
@@ -90,7 +90,7 @@ func printFailure(c console.Console, e jsondoc.Error) {
 
 // message returns the text of an error for a person, without control characters.
 func message(err error) string {
-	if errors.Is(err, wizard.ErrAborted) {
+	if errors.Is(err, prompt.ErrAborted) {
 		return "interrupted"
 	}
 	return hint.Message(err)
@@ -101,7 +101,7 @@ func exitCode(err error) (code int, hints []string) {
 	switch hints = machine.Hints(err); {
 	case machine.LeftChanged(err):
 		return exitNotUndone, nil // it names the commands itself
-	case errors.Is(err, wizard.ErrAborted), errors.Is(err, context.Canceled):
+	case errors.Is(err, prompt.ErrAborted), errors.Is(err, context.Canceled):
 		return exitInterrupted, hint.Of(err)
 	case hint.IsUsage(err):
 		return exitUsage, hints

@@ -136,12 +136,12 @@ func runRollback(ctx context.Context, u ui, id string) error {
 		return err
 	}
 	if !u.o.json {
-		u.Logf("This takes back %s (%s).", r.ID, r.Command)
+		u.c.Say("This takes back %s (%s).", r.ID, r.Command)
 	}
 	if u.o.dryRun {
 		return showDry(u, r.Plan)
 	}
-	if err := (&provision.Provisioner{UI: u}).Confirm(ctx, &provision.Draft{Plan: r.Plan}); err != nil {
+	if err := (&provision.Provisioner{UI: u.person()}).Confirm(ctx, &provision.Draft{Plan: r.Plan}); err != nil {
 		return err
 	}
 	defer u.c.Hold()()

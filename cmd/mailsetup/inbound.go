@@ -29,7 +29,7 @@ func inboundCommand(c console.Console) *cli.Command {
 			switch {
 			case err != nil:
 				return err
-			case a.Inbound.Given() || u.asksPerson() || u.o.yes || u.o.dryRun:
+			case a.Inbound.Given() || u.person().Asks() || u.o.yes || u.o.dryRun:
 				return runSetup(ctx.Context, c, a, u.o, inboundOnly)
 			}
 			u.o.dryRun = true

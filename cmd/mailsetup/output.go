@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"slices"
 
 	"mailsetup/internal/check"
@@ -14,31 +13,6 @@ import (
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 )
-
-// printPlan prints all of a plan, with every difference.
-func (u ui) printPlan(w io.Writer, p plan.Plan) error {
-	return u.noted(p).Text(text.Raw(w), plan.TextOptions{Color: u.c.Color, Diff: true})
-}
-
-// printSummary prints a plan that is not asked about, in twenty lines if that is enough.
-func (u ui) printSummary(p plan.Plan) {
-	if u.o.verbose {
-		_ = u.printPlan(u.c.Out, p)
-		return
-	}
-	_ = u.noted(p).Summary(text.Raw(u.c.Out), plan.TextOptions{Color: u.c.Color, WholeNotes: true})
-}
-
-// decides reports whether a plan that is shown is not carried out yet.
-func (u ui) decides() bool { return u.o.dryRun || u.asksPerson() && u.o.root == "" }
-
-// noted returns a plan with the notes that it is shown with. What is left for the human
-// comes at the end of the run, and before it as well if it may help to decide.
-func (u ui) noted(p plan.Plan) plan.Plan {
-	notes := slices.DeleteFunc(plan.OneLineNotes(p.Notes), func(n state.Note) bool { return !n.Informational && !u.decides() })
-	p.Notes = plan.Typed(notes, u.c.Typed())
-	return p
-}
 
 // showDry is the end of --dry-run.
 func showDry(u ui, p plan.Plan, adopted ...jsondoc.Domain) error {
@@ -53,9 +27,9 @@ func showDry(u ui, p plan.Plan, adopted ...jsondoc.Domain) error {
 		fmt.Fprintln(u.c.Out, "Nothing to do.")
 		printNotes(u, p.Notes)
 	case u.o.verbose:
-		_ = u.printPlan(u.c.Out, p)
+		_ = u.person().WritePlan(u.c.Out, p)
 	default:
-		_ = u.noted(p).Preview(text.Raw(u.c.Out), plan.TextOptions{Color: u.c.Color, Diff: true})
+		_ = u.person().Noted(p).Preview(text.Raw(u.c.Out), plan.TextOptions{Color: u.c.Color, Diff: true})
 	}
 	if u.o.exitCode && !p.Empty() {
 		return errChangesFound

@@ -87,11 +87,14 @@ func rotate(ctx context.Context, c console.Console, o options, asked rotation.Op
 // openRotator opens the machine for a run about keys.
 func openRotator(ctx context.Context, c console.Console, o options) (r *rotation.Rotator, done func(), err error) {
 	u := ui{c, o}
-	return rotation.Open(ctx, u.machine(), u.provisioning(), rotationUI{u}, u)
+	return rotation.Open(ctx, u.machine(), u.provisioning(), rotationUI{u}, u.person())
 }
 
 // rotationUI tells people what a rotation does.
 type rotationUI struct{ ui }
+
+// Logf implements rotation.UI.
+func (u rotationUI) Logf(format string, a ...any) { u.c.Say(format, a...) }
 
 // ShowTransitions implements rotation.UI.
 func (u rotationUI) ShowTransitions(lines []string) {
@@ -103,7 +106,7 @@ func (u rotationUI) ShowTransitions(lines []string) {
 // ShowPlan implements rotation.UI: of what needs no confirmation any more.
 func (u rotationUI) ShowPlan(p plan.Plan) {
 	if !u.o.json {
-		u.printSummary(p)
+		u.person().Summarize(p)
 	}
 }
 

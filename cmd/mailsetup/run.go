@@ -2,19 +2,32 @@ package main
 
 import (
 	"context"
-	"os"
 	"slices"
 
 	"mailsetup/internal/check"
+	"mailsetup/internal/console"
 	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/machine"
+	"mailsetup/internal/prompt"
 	"mailsetup/internal/propose"
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/internal/text"
-	"mailsetup/internal/wizard"
 )
+
+// ui is where a command talks, with the flags that say how.
+type ui struct {
+	c console.Console
+	o options
+}
+
+// person is who is shown plans and asked in this run.
+func (u ui) person() prompt.UI {
+	return prompt.UI{
+		Console: u.c, Yes: u.o.yes, JSON: u.o.json, DryRun: u.o.dryRun, Tree: u.o.root != "",
+		Verbose: u.o.verbose, Accessible: u.o.accessible,
+	}
+}
 
 // rootOnly is what commands tell that only root may see.
 var rootOnly = map[string]string{
@@ -28,7 +41,7 @@ func (u ui) machine() machine.Options {
 		Root: u.o.root, Private: rootOnly[u.o.command], DryRun: u.o.dryRun, Command: u.o.command,
 		Previews:   slices.Contains([]string{"init", "add-domain", "apply", "inbound"}, u.o.command),
 		Unattended: slices.Contains([]string{"rotate-dkim", "apply", "backup"}, u.o.command), Interactive: u.c.Interactive,
-		Logf: u.c.Say, Hold: u.c.Hold, Bar: u.StartBar,
+		Logf: u.c.Say, Hold: u.c.Hold, Bar: u.person().StartBar,
 	}
 }
 
@@ -36,14 +49,14 @@ func (u ui) machine() machine.Options {
 func (u ui) provisioning() provision.Options {
 	return provision.Options{
 		DryRun: u.o.dryRun, Install: u.o.install, OverwriteDrift: u.o.overwriteDrift, MakeKeys: u.o.root == "" || u.o.rootKeys,
-		Consents: u.o.consents, Interactive: u.asksPerson(), Strict: u.o.command == "apply", SkipUnreadable: u.o.command == "apply",
+		Consents: u.o.consents, Interactive: u.person().Asks(), Strict: u.o.command == "apply", SkipUnreadable: u.o.command == "apply",
 	}
 }
 
 // openProvisioner opens the machine for a change; zones are the names whose zones
 // will probably matter, nil if nobody knows.
 func openProvisioner(ctx context.Context, u ui, zones func(spec.Host) []string) (*provision.Opened, error) {
-	return provision.Open(ctx, u.machine(), u.provisioning(), u, zones)
+	return provision.Open(ctx, u.machine(), u.provisioning(), u.person(), zones)
 }
 
 // proposer works out what nobody answered, and asks the person who is there.
@@ -51,10 +64,8 @@ func proposer(u ui, on *provision.Opened) *propose.Proposer {
 	p := propose.New(on.Machine, on.Collector, on.Earlier)
 	p.ReplaceForeign, p.ReplaceMTA = u.o.overwriteDrift, u.o.consents[state.AskMTA]
 	p.NeedsYes = !u.o.yes && !u.o.dryRun && !u.c.Interactive && u.o.root == ""
-	if u.asksPerson() {
-		p.Ask = func(ctx context.Context, o wizard.Options) (spec.Answers, error) {
-			return wizard.Ask(ctx, u.terminal(o))
-		}
+	if u.person().Asks() {
+		p.Ask = u.person().AskAnswers
 	}
 	return p
 }
@@ -100,14 +111,4 @@ func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Reques
 		found = check.After(ctx, p.Machine, p.Earlier, r.Scope.Selection())
 	}
 	return printRun(u, res, found, adopted...)
-}
-
-// asksPerson reports whether a person answers questions in this run.
-func (u ui) asksPerson() bool { return u.c.Interactive && !u.o.yes && !u.o.json }
-
-// terminal says how to talk to the person who is asked.
-func (u ui) terminal(o wizard.Options) wizard.Options {
-	o.In, o.Out, o.Width, o.Color = u.c.In, text.Raw(u.c.Out), u.c.Width, u.c.Color
-	o.Accessible = u.o.accessible || os.Getenv("TERM") == "dumb"
-	return o
 }

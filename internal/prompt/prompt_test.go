@@ -1,4 +1,4 @@
-package main
+package prompt_test
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 
 	"mailsetup/internal/console"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/prompt"
 	"mailsetup/internal/state"
-	"mailsetup/internal/wizard"
 	"mailsetup/steps/step"
 )
 
@@ -26,9 +26,9 @@ var (
 )
 
 // atTerminal is a terminal on which a person types lines.
-func atTerminal(lines string) (ui, *bytes.Buffer) {
+func atTerminal(lines string) (prompt.UI, *bytes.Buffer) {
 	said := &bytes.Buffer{}
-	return ui{console.Console{In: strings.NewReader(lines), Out: said, Err: said, Interactive: true}, options{accessible: true}}, said
+	return prompt.UI{Console: console.Console{In: strings.NewReader(lines), Out: said, Err: said, Interactive: true}, Accessible: true}, said
 }
 
 // Each question is shown with its place and its change, and a no is in front.
@@ -73,8 +73,8 @@ func TestCtrlCAtAQuestion(t *testing.T) {
 	cancel()
 	u, _ := atTerminal("y\n")
 	_, err := u.AskConsents(ctx, []state.Question{askSPF}, "")
-	if code, _ := exitCode(err); code != 130 || !errors.Is(err, wizard.ErrAborted) {
-		t.Errorf("exit %d, %v", code, err)
+	if !errors.Is(err, prompt.ErrAborted) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -113,17 +113,17 @@ func TestQuestionsWithoutATerminal(t *testing.T) {
 func TestWhoConfirmsAPlan(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		set   func(*ui)
+		set   func(*prompt.UI)
 		lines string
 		yes   bool
 		err   string
 	}{
-		{"yes", func(*ui) {}, "y\n", true, ""},
-		{"no", func(*ui) {}, "n\n", false, ""},
-		{"--yes", func(u *ui) { u.o.yes = true }, "", true, ""},
-		{"--root", func(u *ui) { u.o.root = "/image" }, "", true, ""},
-		{"--json", func(u *ui) { u.o.json = true }, "y\n", false, "--json prints data and asks nothing"},
-		{"no terminal", func(u *ui) { u.c.Interactive = false }, "y\n", false, "nobody can be asked here: stdin or stdout is not a terminal"},
+		{"yes", func(*prompt.UI) {}, "y\n", true, ""},
+		{"no", func(*prompt.UI) {}, "n\n", false, ""},
+		{"--yes", func(u *prompt.UI) { u.Yes = true }, "", true, ""},
+		{"--root", func(u *prompt.UI) { u.Tree = true }, "", true, ""},
+		{"--json", func(u *prompt.UI) { u.JSON = true }, "y\n", false, "--json prints data and asks nothing"},
+		{"no terminal", func(u *prompt.UI) { u.Console.Interactive = false }, "y\n", false, "nobody can be asked here: stdin or stdout is not a terminal"},
 	} {
 		u, said := atTerminal(tt.lines)
 		tt.set(&u)
@@ -149,12 +149,12 @@ func TestAPlanOnTheScreen(t *testing.T) {
 	const brief, whole = "  Domain  lab.example\n\n  OpenDKIM  make /etc/opendkim/KeyTable\n", "      +a row\n"
 	for _, tt := range []struct {
 		name   string
-		set    func(*ui)
+		set    func(*prompt.UI)
 		before string // the first question
 		after  string
 	}{
-		{"asked", func(*ui) {}, brief, whole},
-		{"--verbose", func(u *ui) { u.o.verbose = true }, whole, whole},
+		{"asked", func(*prompt.UI) {}, brief, whole},
+		{"--verbose", func(u *prompt.UI) { u.Verbose = true }, whole, whole},
 	} {
 		u, said := atTerminal("all\nyes\n")
 		tt.set(&u)
@@ -171,7 +171,7 @@ func TestAPlanOnTheScreen(t *testing.T) {
 		}
 	}
 	u, said := atTerminal("")
-	u.o.yes = true
+	u.Yes = true
 	if u.ShowPlan(p); said.String() != brief {
 		t.Errorf("--yes: said\n%s", said)
 	}
