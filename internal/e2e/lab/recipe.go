@@ -55,7 +55,7 @@ func carried() []string {
 	return []string{
 		strings.Join(MailPackages(), " "),
 		// Other mail servers: each would throw the others out.
-		"exim4-daemon-light", "sendmail-bin", "opensmtpd",
+		"exim4-daemon-light", "exim4-daemon-heavy", "sendmail-bin", "opensmtpd",
 		// What stands beside Postfix on real servers.
 		"rspamd", "dkimpy-milter", "amavisd-new", "opendmarc", "dbconfig-no-thanks", "postfix-pcre", "postfix-policyd-spf-python",
 		"sasl2-bin libsasl2-modules libsasl2-modules-db",
