@@ -68,6 +68,11 @@ var liveFaults = []checkFault{
 		inject:   "sleep .2; echo 'sales: root' >>/etc/aliases",
 	},
 	{
+		id: "live.root", name: "root's alias is an account that is gone",
+		inject: "sed -i '/^root:/d' /etc/aliases; echo 'root: gone' >>/etc/aliases; newaliases; sleep .2",
+		args:   []string{"--only", "live.root"},
+	},
+	{
 		id: "live.milters", name: "receive_override_options keeps mail away from milters",
 		inject: "postconf -e receive_override_options=no_milters; systemctl reload postfix; sleep .3",
 	},

@@ -13,6 +13,7 @@ var liveKinds = []Kind{
 	{ID: "live.units", Title: "services", Why: "Without these services no mail leaves, or it leaves unsigned.", Source: "systemctl(1)"},
 	{ID: "live.socket", Title: "socket of the milter", Why: "If Postfix does not reach the signer, mail waits, is refused or leaves unsigned.", Source: "https://www.postfix.org/MILTER_README.html", Needs: Root},
 	{ID: "live.stale", Title: "daemons and their files", Why: "What was changed in a file has no effect until the daemon has read it.", Source: "postfix(1), reload"},
+	{ID: "live.root", Title: "mail for root", Why: "What cron, the system and mailsetup have to say is mailed to root: where nobody has that mail, nobody hears of a fault.", Source: "aliases(5), exim(8) -bt"},
 	{ID: "live.tables", Title: "types of tables", Why: "Postfix 3.11 warns of each table of Berkeley DB, and a later one will not look into it: all mail that needs the table waits then.", Source: "https://www.postfix.org/NON_BERKELEYDB_README.html"},
 	{ID: "live.milters", Title: "milters of each service", Why: "Each service of Postfix has its own list of milters: mail that one of them does not show the signer leaves unsigned.", Source: "postconf(5), smtpd_milters"},
 	{ID: "live.keys", Title: "private keys", Why: "A key that OpenDKIM cannot read does not sign, and one that others can read is no secret.", Source: "opendkim.conf(5), RequireSafeKeys", Needs: Root},

@@ -105,7 +105,7 @@ dkim.record dkim.match dkim.one dkim.paste dkim.bits dkim.tags dkim.ed25519 dkim
 dmarc.exists dmarc.one dmarc.place dmarc.space dmarc.foreign dmarc.syntax dmarc.policy dmarc.sp-none dmarc.rua
 dmarc.rua-consent dmarc.align dmarc.ramp dmarc.parked
 live.signed.sendmail live.signed.smtp live.signed.submission live.signed.bounce live.signed.alias live.signed.reinject
-live.tamper live.foreign live.units live.socket live.stale live.tables live.milters live.keys live.daemon
+live.tamper live.foreign live.units live.socket live.stale live.root live.tables live.milters live.keys live.daemon
 relay.open relay.postmaster relay.abuse relay.return smtp.banner
 tls.starttls tls.cert tls.version tls.ciphers tls.curves tls.out sts.record sts.policy sts.mx sts.mode sts.age sts.out
 tlsrpt.record tlsrpt.send dane.match dane.rollover dane.usage caa

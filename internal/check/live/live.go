@@ -69,6 +69,7 @@ func Check(ctx context.Context, m Machine, dns *dnsclient.Client, s subject.Serv
 		in: step.Input{Spec: s.Spec, Facts: s.Facts, Ledger: s.Ledger, Now: s.Now},
 	}
 	c.daemons(ctx, domains)
+	c.root(ctx)
 	if s.Facts.Postfix != nil {
 		domains = slices.DeleteFunc(slices.Clone(domains), func(d subject.Domain) bool { return !d.Sends })
 	}

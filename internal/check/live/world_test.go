@@ -386,3 +386,15 @@ func (s *session) Data(r io.Reader) error {
 
 func (s *session) Reset()        {}
 func (s *session) Logout() error { return nil }
+
+// rootReadBy writes root's alias for somebody; only ann has a mailbox.
+func (w *world) rootReadBy(name string) {
+	value := w.server.Facts.Postfix.Value
+	value["myorigin"], value["alias_maps"] = "lab.example", "hash:/etc/aliases"
+	value["local_recipient_maps"] = "proxy:unix:passwd.byname hash:/etc/aliases"
+	w.PutFile("/etc/aliases", "root: "+name+"\npostmaster: root\n")
+	w.Answers["postmap -q"], w.Answers["getent passwd"] = system.Result{Code: 1}, system.Result{Code: 2}
+	w.Says("postmap -q root hash:/etc/aliases", name+"\n")
+	w.Says("postmap -q postmaster hash:/etc/aliases", "root\n")
+	w.Says("getent passwd ann", "ann:x:1000:1000::/home/ann:/bin/sh\n")
+}
