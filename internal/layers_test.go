@@ -59,6 +59,7 @@ var pure = strings.Fields(`
 	internal/reference
 	internal/resolvconf
 	internal/restrictions
+	internal/same
 	internal/spec
 	internal/state
 	internal/text

@@ -16,13 +16,13 @@ import (
 // copies that are not there yet. The files of the other mail server stay, for a way back.
 func Move(files system.Reader, h spec.Host, ledger keyring.Ledger) (keyring.Ledger, map[state.Path][]byte, error) {
 	var moved keyring.Ledger
-	copies := map[state.Path][]byte{}
+	copies, owner := map[state.Path][]byte{}, signer.OwnerOf(signer.KeyFileOf(h, "", ""))
 	for domain, keys := range ledger {
 		for i, k := range keys {
-			to := signer.KeyFileOf(h, domain, k.Selector)
-			if k.File == "" || k.Stage == keyring.Gone || signer.OwnerOf(state.Path(k.File)) == signer.OwnerOf(to) {
+			if k.File == "" || k.Stage == keyring.Gone || signer.OwnerOf(state.Path(k.File)) == owner {
 				continue
 			}
+			to := signer.KeyFileOf(h, domain, k.Selector)
 			if o, err := files.Stat(state.Path(k.File)); err != nil || o.Kind == state.Absent {
 				continue // Check says so of a key that signs
 			}

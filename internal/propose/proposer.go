@@ -19,6 +19,7 @@ import (
 	"mailsetup/internal/inbound"
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/same"
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
@@ -169,7 +170,7 @@ func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 		}
 	}
 	d.seeSecondaries(ctx, &want)
-	if !reflect.DeepEqual(*first, want) {
+	if !reflect.DeepEqual(first.Host, want.Host) || !same.Lists(first.Domains, want.Domains) {
 		if err := d.refresh(ctx, &want); err != nil {
 			return Result{}, err
 		}

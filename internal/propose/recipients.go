@@ -13,18 +13,19 @@ import (
 // withReaders returns the result without report addresses that new domains get by
 // default if nobody has them.
 func (d *draft) withReaders(ctx context.Context, a spec.Answers) Result {
-	if len(a.RUA) > 0 {
+	if len(a.RUA) > 0 || len(d.Want.Host.Defaults.DMARC.RUA) > 0 {
 		return d.Result
 	}
-	there := map[string]bool{}
+	var before []spec.Domain // both are sorted
 	if d.Spec != nil {
-		for _, s := range d.Spec.Domains {
-			there[s.Name] = true
-		}
+		before = d.Spec.Domains
 	}
 	var proposed []string
 	for _, w := range d.Want.Domains {
-		if !there[w.Name] && len(d.Want.Host.Defaults.DMARC.RUA) == 0 {
+		for len(before) > 0 && before[0].Name < w.Name {
+			before = before[1:]
+		}
+		if len(before) == 0 || before[0].Name != w.Name {
 			proposed = append(proposed, w.Name)
 		}
 	}

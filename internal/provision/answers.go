@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/inbound"
 	"mailsetup/internal/plan"
+	"mailsetup/internal/same"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
@@ -18,10 +19,14 @@ import (
 // is to agree; nil for any other run.
 func (d *Draft) answers() []plan.Answer {
 	want := d.Input.Spec
-	if d.KeysOnly || len(d.Removed) > 0 || d.Have != nil && reflect.DeepEqual(*d.Have, want) {
+	if d.KeysOnly || len(d.Removed) > 0 {
 		return nil
 	}
-	if d.Have != nil && !reflect.DeepEqual(d.Have.Host.Inbound, want.Host.Inbound) && reflect.DeepEqual(d.Have.Domains, want.Domains) {
+	sameDomains := d.Have != nil && same.Lists(d.Have.Domains, want.Domains)
+	if sameDomains && reflect.DeepEqual(d.Have.Host, want.Host) {
+		return nil
+	}
+	if sameDomains && !reflect.DeepEqual(d.Have.Host.Inbound, want.Host.Inbound) {
 		return []plan.Answer{{Name: "Incoming", Text: want.Host.Inbound.Summary()}}
 	}
 	domains := d.newDomains(want)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"mailsetup/internal/apt"
@@ -55,14 +56,24 @@ func (p *Provisioner) newDraft(ctx context.Context, r Request) (*Draft, error) {
 	if err := moveKeys(p, &r); err != nil {
 		return nil, err
 	}
+	var lost error // looked for while others are asked
+	var looking sync.WaitGroup
+	if !p.Options.DryRun { // which may not be allowed to look
+		looking.Go(func() { lost = checkPrivateKeys(p, r) })
+	}
+	d, err := gatherInput(ctx, p, r)
+	looking.Wait()
+	if lost != nil {
+		return nil, lost
+	}
+	return d, err
+}
+
+// gatherInput is newDraft without a look at the keys that there are.
+func gatherInput(ctx context.Context, p *Provisioner, r Request) (*Draft, error) {
 	files, err := specFiles(p, r, r.Want)
 	if err != nil {
 		return nil, err
-	}
-	if !p.Options.DryRun { // which may not be allowed to look
-		if err := checkPrivateKeys(p, r); err != nil {
-			return nil, err
-		}
 	}
 	d := &Draft{Request: r, answered: map[string]bool{}, Input: step.Input{
 		Spec: r.Want, Facts: r.Facts, Ledger: r.Keys.Ledger, SpecFiles: files, Now: p.Machine.Now,

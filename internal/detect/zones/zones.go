@@ -120,18 +120,31 @@ func usableFirst(list []zoneConfig) {
 // which one the world sees is not for us to guess. A view that forwards or transfers
 // the zone does not count.
 func markSplitViews(list []zoneConfig) {
-	files := map[string][]string{}
-	for _, z := range list {
-		file := fmt.Sprintf("%s (view %s)", z.File, z.View)
-		same := slices.ContainsFunc(files[z.Origin], func(f string) bool { return strings.HasPrefix(f, string(z.File)+" (") })
-		if z.Kind == "primary" && z.File != "" && !same {
-			files[z.Origin] = append(files[z.Origin], file)
+	first, others := make(map[string]*zoneConfig, len(list)), map[string][]*zoneConfig{}
+	for i := range list {
+		z := &list[i]
+		if z.Kind != "primary" || z.File == "" {
+			continue
 		}
+		one := first[z.Origin]
+		switch {
+		case one == nil:
+			first[z.Origin] = z
+		case one.File != z.File && !slices.ContainsFunc(others[z.Origin], func(o *zoneConfig) bool { return o.File == z.File }):
+			others[z.Origin] = append(others[z.Origin], z)
+		}
+	}
+	if len(others) == 0 { // among ten thousand zones
+		return
 	}
 	for i := range list {
 		z := &list[i]
-		if n := len(files[z.Origin]); n > 1 && z.Problem == "" {
-			z.Problem = fmt.Sprintf("%s views have it, each with a file of its own: %s", count(n), strings.Join(files[z.Origin], ", "))
+		if n := len(others[z.Origin]); n > 0 && z.Problem == "" {
+			files := fmt.Sprintf("%s (view %s)", first[z.Origin].File, first[z.Origin].View)
+			for _, o := range others[z.Origin] {
+				files += fmt.Sprintf(", %s (view %s)", o.File, o.View)
+			}
+			z.Problem = fmt.Sprintf("%s views have it, each with a file of its own: %s", count(n+1), files)
 			z.Hint = "--dns manual prints the records, to be put into each of them"
 		}
 	}
