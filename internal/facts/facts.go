@@ -56,10 +56,14 @@ type Collector struct {
 	zoneNames    []string            // whose zones were looked at last
 	client       *dnsclient.Client   // with the answers of the last look, nil before
 	otherMTA     *state.OtherMTA     // found before this run replaced it
+	earlier      store.Earlier       // what the run began with, see Known
 }
 
 // New returns a collector for a machine.
 func New(m *machine.Machine) *Collector { return &Collector{m: m} }
+
+// Known tells the collector what earlier runs left, as far as it was read.
+func (c *Collector) Known(e store.Earlier) { c.earlier = e }
 
 // Close stops the background work.
 func (c *Collector) Close() { c.prefetched.stop() }
@@ -142,7 +146,7 @@ func (c *Collector) skipUnchanged(r Request) (step.Scope, error) {
 			return scope, err
 		}
 	}
-	unchanged, err := s.Unchanged(r.Spec, r.Ledger, c.fingerprints)
+	unchanged, err := s.Unchanged(r.Spec, r.Ledger, c.fingerprints, c.earlier)
 	return scope.Skip(unchanged), err
 }
 

@@ -36,6 +36,7 @@ func Open(ctx context.Context, on machine.Options, o Options, ui UI, guess func(
 			load = store.LoadReadable
 		}
 		p.Earlier, err = load(m.Sys, m.DryRun(), m.Logf)
+		p.Collector.Known(p.Earlier)
 	}
 	if err != nil {
 		p.Close()

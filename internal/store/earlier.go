@@ -27,6 +27,8 @@ type Earlier struct {
 	// where they stay the same.
 	SpecOnDisk   OnDisk
 	LedgerOnDisk keyring.Ledger
+
+	seen *seenFiles // the files of the domains; nil where they were not looked at
 }
 
 // Load reads what earlier runs left, with the cache, which a dry run does not write.
@@ -48,6 +50,8 @@ func LoadReadable(files Files, dryRun bool, logf func(format string, a ...any)) 
 // load reads the keys and the spec at the same time: with ten thousand domains each keeps
 // one processor busy for half of its time.
 func load(s Store, readSpec func(s Store, e *Earlier) error) (e Earlier, err error) {
+	e.seen = &seenFiles{}
+	s.seen = e.seen
 	var wg sync.WaitGroup
 	var wrong error
 	wg.Go(func() { wrong = readSpec(s, &e) })

@@ -20,6 +20,9 @@ func (s Store) LoadLedger() (all, onDisk keyring.Ledger, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if s.seen != nil {
+		s.seen.ledgers = seen(files)
+	}
 	list := files.list
 	keys := make([][]keyring.Key, len(list))
 	err = parallel.Do(len(list), runtime.GOMAXPROCS(0), func(i int) (err error) {

@@ -96,6 +96,9 @@ func readSpec(s Store) (host []byte, files domainFiles, err error) {
 	if host, err = system.ReadFile(s.files, spec.HostFile); err == nil {
 		files, err = s.readDomainFiles(spec.DomainsDir(), ".toml", state.SpecCache)
 	}
+	if s.seen != nil {
+		s.seen.domains = seen(files)
+	}
 	return host, files, err
 }
 

@@ -30,6 +30,7 @@ type Store struct {
 	cached      bool
 	cacheFailed func(error)
 	texts       map[state.Path][]byte
+	seen        *seenFiles // told of the files of the domains; nil if nobody asks
 }
 
 // New returns the store of a machine.

@@ -29,7 +29,7 @@ type Fingerprints struct {
 
 // fingerprint is a digest of what was wanted of a domain, with the files with its records.
 type fingerprint struct {
-	wanted string
+	wanted string // and after a space the source of that, see sources.of, where there was one
 	files  []fileMark
 }
 
@@ -103,21 +103,32 @@ func (p fingerprint) line(domain string) string {
 // Unchanged returns the domains of a spec that are unchanged since a run left them
 // right. With ten thousand domains this takes a moment, and examining all of them
 // minutes. The host's own domain is never among them, and none is if there are few. Of
-// files that had to be read the fingerprints get the present stamp.
-func (s Store) Unchanged(sp spec.Spec, keys keyring.Ledger, known *Fingerprints) (map[string]bool, error) {
+// files that had to be read the fingerprints get the present stamp. Read is what the files
+// said from which the spec and the ledger come: what is wanted of domains whose files did
+// not change is not worked out again.
+func (s Store) Unchanged(sp spec.Spec, keys keyring.Ledger, known *Fingerprints, read Earlier) (map[string]bool, error) {
 	if len(sp.Domains) <= alwaysRecheck {
 		return nil, nil
 	}
 	lines := make([]string, len(sp.Domains)) // of those that are unchanged
+	sources := read.sources(sp)
 	err := parallel.Do(len(lines), runtime.GOMAXPROCS(0), func(i int) error {
 		d := sp.Domains[i]
 		line := known.lines[d.Name]
 		p, ok := parseFingerprint(line)
-		if !ok || d.Name == sp.Host.Domain || p.wanted != dns.Fingerprint(sp, d, keys[d.Name]) {
+		if !ok || d.Name == sp.Host.Domain {
 			return nil
 		}
+		wanted, madeOf, _ := strings.Cut(p.wanted, " ")
+		source := sources.of(i, d, keys[d.Name])
+		if (source == "" || source != madeOf) && wanted != dns.Fingerprint(sp, d, keys[d.Name]) {
+			return nil
+		}
+		if source != "" {
+			p.wanted = wanted + " " + source
+		}
 		same, read, err := compare(s.files, p.files)
-		if read {
+		if read || source != madeOf {
 			line = p.line(d.Name)
 		}
 		if same && err == nil {

@@ -70,7 +70,7 @@ func (h *hosting) knows() *store.Fingerprints {
 // changed are the domains that the next run looks at again.
 func (h *hosting) changed() []string {
 	h.t.Helper()
-	unchanged, err := store.New(h.mem).Unchanged(h.want, h.keys, h.knows())
+	unchanged, err := store.New(h.mem).Unchanged(h.want, h.keys, h.knows(), store.Earlier{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestAFileThatWasReadAgainHasItsNewStamp(t *testing.T) {
 		h.mem.put(zone, []byte("; a zone"), version)
 		h.mem.put("/etc/bind/mailsetup/shop28.example.zone", nil, version)
 		known := h.knows()
-		unchanged, err := store.New(h.mem).Unchanged(h.want, h.keys, known)
+		unchanged, err := store.New(h.mem).Unchanged(h.want, h.keys, known, store.Earlier{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -297,7 +297,7 @@ func TestAnEditThatPutsTheTimeBackIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := func() bool {
-		unchanged, err := store.New(disk).Unchanged(h.want, h.keys, h.knows())
+		unchanged, err := store.New(disk).Unchanged(h.want, h.keys, h.knows(), store.Earlier{})
 		if err != nil {
 			t.Fatal(err)
 		}

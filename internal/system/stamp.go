@@ -16,9 +16,17 @@ type Stamp struct {
 
 // Stamp returns the stamp of a regular file, false for anything else.
 func (h *Host) Stamp(p state.Path) (Stamp, bool) {
+	return stampBy(unix.Lstat, string(p))
+}
+
+// Program returns the stamp of the program that runs: another one may see more in a file that
+// stayed the same.
+func Program() (Stamp, bool) { return stampBy(unix.Stat, "/proc/self/exe") }
+
+func stampBy(stat func(string, *unix.Stat_t) error, p string) (Stamp, bool) {
 	var st unix.Stat_t
 	for {
-		err := unix.Lstat(string(p), &st)
+		err := stat(p, &st)
 		if err == unix.EINTR {
 			continue
 		}
