@@ -45,6 +45,9 @@ func ParseDomain(text []byte) ([]Key, error) {
 		if doc, err = decode(text); err != nil {
 			return nil, fmt.Errorf("parse ledger: %s", strings.TrimPrefix(err.Error(), "json: "))
 		}
+		for i := range doc.Keys {
+			doc.Keys[i].Since = shared(utc(doc.Keys[i].Since))
+		}
 	}
 	if doc.Version != Version {
 		return nil, fmt.Errorf("parse ledger: version %d is not known, only %d", doc.Version, Version)
@@ -76,10 +79,6 @@ func (r record) key() Key {
 		Selector: r.Selector, Bits: r.Bits, Public: r.Public, Fingerprint: r.Fingerprint,
 		File: r.File, Adopted: r.Adopted, Compromised: r.Compromised, SlotZone: r.SlotZone, Stage: r.Stage, Since: r.Since,
 	}
-	for stage, t := range k.Since { // nobody else has it
-		k.Since[stage] = fileTime(t)
-	}
-	k.Since = shared(k.Since)
 	if r.Seen != nil {
 		k.Seen = r.Seen.UTC()
 	}

@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"time"
@@ -71,15 +72,31 @@ func (c *cursor) record() (r record) {
 			seen := c.time()
 			r.Seen = &seen
 		case "since":
-			if r.Since == nil {
-				r.Since = map[Stage]time.Time{}
-			}
-			c.object(func(stage []byte) { r.Since[stageOf(stage)] = c.time() })
+			c.bad = c.bad || r.Since != nil
+			r.Since = c.times()
 		default:
 			c.bad = true
 		}
 	})
 	return r
+}
+
+// times reads the times of stages, which belong to other keys as well: thousands have the same
+// in the same words.
+func (c *cursor) times() map[Stage]time.Time {
+	text := c.space()
+	text = text[:bytes.IndexByte(text, '}')+1]
+	if known, ok := sharedTexts.load(string(text)); ok {
+		c.rest = c.rest[len(text):]
+		return known
+	}
+	since, left := map[Stage]time.Time{}, len(c.rest)-len(text)
+	c.object(func(stage []byte) { since[stageOf(stage)] = fileTime(c.time()) })
+	since = shared(since)
+	if !c.bad && len(c.rest) == left {
+		sharedTexts.store(string(text), since)
+	}
+	return since
 }
 
 // cursor is a position in the text. After a syntax error it is bad, and its results
