@@ -56,7 +56,7 @@ func BelowRoot(want state.State, exists func(state.Path) bool) (state.State, err
 func WithoutInbound(list []step.Step, in step.Input) ([]step.Step, step.Input) {
 	later := in.Spec.Host.Inbound.On()
 	list = slices.DeleteFunc(slices.Clone(list), func(s step.Step) bool {
-		return slices.Contains([]string{provideSPF.Name, provideDMARC.Name, guardDoor.Name, retireChecks.Name, clearUp.Name}, s.Name)
+		return slices.Contains([]string{provideSPF.Name, provideDMARC.Name, writeChecks.Name, guardDoor.Name, retireChecks.Name, clearUp.Name}, s.Name)
 	})
 	in.Spec.Host.Inbound = policy.Policy{}
 	if later {

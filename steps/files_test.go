@@ -202,6 +202,7 @@ func goes(t *testing.T, name string, r pathRow) string {
 		{"SPF", "", "`inbound --spf off`"},
 		{"DMARC", "", "`inbound --dmarc off`"},
 		{"Door", "", "`inbound --spf off --dnsbl none`"},
+		{"Checks", "", "`inbound --spf off --dnsbl none`"},
 		{"", "", "`rollback`"},
 	} {
 		if (rule.stage == "" || slices.Contains(r.stages, rule.stage)) && strings.HasPrefix(name, rule.prefix) && (rule.prefix != "" || len(r.stages) == 1 || rule.stage == "") {
@@ -222,7 +223,10 @@ func differentServers() map[string]step.Input {
 	}}
 	smarthost, alone := steptest.Exim(true), steptest.Exim(false)
 	smarthost.Facts.Exim.Type, alone.Facts.Exim.Type = "smarthost", "local"
+	checks, checksSplit := steptest.Exim(false), steptest.Exim(true)
+	checks.Spec.Host.Inbound.DNSBL, checksSplit.Spec.Host.Inbound.DNSBL = []string{"bl.example=127.0.0.2"}, []string{"bl.example=127.0.0.2"}
 	all := map[string]step.Input{
+		"exim, inbound": checks, "exim, split, inbound": checksSplit,
 		"bare": steptest.Bare(), "installed": steptest.Installed(), "printed": steptest.Manual(), "updates": update,
 		"filter": steptest.Tuned([]string{"content_filter = smtp-amavis:[127.0.0.1]:10024"}, steptest.Service("smtp-amavis/unix smtp"),
 			steptest.Service("127.0.0.1:10025/inet smtpd", "content_filter=")),

@@ -38,7 +38,7 @@ func TestIncomingMailBelowRoot(t *testing.T) {
 		}
 	}
 	in.Spec.Host.Inbound = inbound.Policy{}
-	if list, _ := steps.WithoutInbound(steps.All(), in); len(list) != len(steps.All())-5 {
+	if list, _ := steps.WithoutInbound(steps.All(), in); len(list) != len(steps.All())-8 {
 		t.Errorf("%d steps of %d", len(list), len(steps.All()))
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/inbound"
 	"mailsetup/steps/postfix"
 	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
@@ -22,6 +23,11 @@ func replaceQuestion(in step.Input) []state.Question {
 		return []state.Question{{
 			ID: "mta postfix", Kind: state.AskMTA, Subject: "postfix",
 			Text: "postfix is this machine's mail server. What waits in its queue (postqueue -p) would stay behind undelivered. Installing exim4 removes it.",
+		}}
+	case exim && f.Installed["exim4-daemon-light"] && inbound.NeedsEximSPF(in) && !f.Installed[inbound.EximSPFPackage]:
+		return []state.Question{{
+			ID: "mta exim4-daemon-light", Kind: state.AskMTA, Subject: "exim4-daemon-light",
+			Text: "exim4-daemon-light cannot check SPF, and exim4-daemon-heavy can: the same exim4 with more built in. It takes over the configuration and what waits in the queue. While apt exchanges them nothing is taken for some seconds: other servers try again, a program that calls sendmail(8) then is told so.",
 		}}
 	case o == nil, f.Installed["postfix"], exim && strings.HasPrefix(o.Package, "exim4"):
 		return nil

@@ -1,6 +1,8 @@
 package steps
 
 import (
+	"strings"
+
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/inbound"
@@ -13,9 +15,9 @@ import (
 func Packages(in step.Input) (state.Stage, []state.Note, error) {
 	stage := state.Stage{Checkpoint: true}
 	for _, p := range missingPackages(in) {
-		if p.Name == "exim4-daemon-light" && in.Facts.Installed["postfix"] {
+		if isExim := strings.HasPrefix(p.Name, "exim4-daemon-"); isExim && in.Facts.Installed["postfix"] {
 			p.Why += " in the place of postfix"
-		} else if (p.Name == "postfix" || p.Name == "exim4-daemon-light") && in.Facts.OtherMTA != nil {
+		} else if (p.Name == "postfix" || isExim) && in.Facts.OtherMTA != nil {
 			p.Why += " in the place of " + in.Facts.OtherMTA.Package
 		}
 		if !in.Facts.Installed[p.Name] {
@@ -33,8 +35,11 @@ func missingPackages(in step.Input) []state.Package {
 	want := []state.Package{{Name: "postfix", Why: "sends and receives mail"}}
 	if in.Spec.Host.MTA == spec.Exim {
 		want[0].Name, want[0].Why = "exim4-daemon-light", "sends, signs and receives mail"
-		if in.Facts.Installed["exim4-daemon-heavy"] {
+		switch {
+		case in.Facts.Installed[inbound.EximSPFPackage]:
 			want = nil
+		case inbound.NeedsEximSPF(in):
+			want[0].Name, want[0].Why = inbound.EximSPFPackage, want[0].Why+", and checks SPF"
 		}
 	} else if !in.SignsNothing() {
 		want = append(want, state.Package{Name: "opendkim", Why: "signs it"})

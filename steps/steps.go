@@ -49,6 +49,9 @@ var (
 	listenHere       = step.Step{Name: "SendOnly", About: "nothing is accepted from outside", Build: sendonly.Listen, Host: true}
 	configurePostfix = step.Step{Name: "Postfix", About: "Postfix hands its mail to the milter", Build: postfix.Configure, Host: true, Postfix: true}
 	guardDoor        = step.Step{Name: "Door", About: "incoming mail meets SPF and block lists", Build: inbound.Door, Host: true, Postfix: true}
+	writeChecks      = step.Step{Name: "Checks", About: "what exim4 asks of incoming mail", Build: inbound.EximChecks, Host: true, Exim: true}
+	guardExim        = step.Step{Name: "Door", About: "incoming mail meets SPF and block lists", Build: inbound.EximDoor, Host: true, Exim: true}
+	retireExim       = step.Step{Name: "Retired", About: "what incoming mail no longer meets", Build: inbound.RetireExim, Host: true, Exim: true}
 	retireChecks     = step.Step{Name: "Retired", About: "what incoming mail no longer meets", Build: inbound.Retire, Host: true, Postfix: true}
 	clearUp          = step.Step{Name: "Directories", About: "directories that nothing uses any more", Build: inbound.RetireDirectories, Host: true, Postfix: true}
 	replaceSigner    = step.Step{Name: "OtherSigner", About: "who signed until now no longer does", Build: postfix.ReplaceSigner, Postfix: true}
@@ -66,7 +69,7 @@ var (
 func All() []step.Step {
 	return []step.Step{
 		installPackages, writeSpec, createKeys, publishRecords, deferMail, configureSigner, configureExim, startDaemons, skipReinjection,
-		provideSPF, provideDMARC, listenHere, configurePostfix, guardDoor, retireChecks, clearUp, replaceSigner, setAliases, withdrawKeys, recordKeys,
+		provideSPF, provideDMARC, listenHere, configurePostfix, guardDoor, retireChecks, writeChecks, guardExim, retireExim, clearUp, replaceSigner, setAliases, withdrawKeys, recordKeys,
 	}
 }
 

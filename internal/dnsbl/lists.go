@@ -173,7 +173,7 @@ func Named(zone string) List {
 			return l
 		}
 		if l.Keyed != "" && strings.HasSuffix(zone, "."+l.Keyed) {
-			l.Zone, l.Cost = zone, "asked with a key, by any resolver; the key stands in main.cf, which everybody on this server can read"
+			l.Zone, l.Cost = zone, "asked with a key, by any resolver; the key stands in the configuration of the mail server, which everybody here can read"
 			return l
 		}
 	}

@@ -37,7 +37,7 @@ func TestExim(t *testing.T) {
 // eximSet sets variables of update-exim4.conf.conf, and starts exim4 again.
 func eximSet(t *testing.T, b *lab.Box, values string) {
 	t.Helper()
-	b.Sh(t, "for v in "+values+"; do sed -i \"s/^${v%%=*}=.*/${v%%=*}='${v#*=}'/\" /etc/exim4/update-exim4.conf.conf; done; systemctl restart exim4")
+	b.Sh(t, "for v in "+values+"; do sed -i \"s|^${v%%=*}=.*|${v%%=*}='${v#*=}'|\" /etc/exim4/update-exim4.conf.conf; done; systemctl restart exim4")
 }
 
 // eximLocal: the exim4 of a server whose administrator chose nothing delivers there alone. It

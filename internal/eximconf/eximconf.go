@@ -27,10 +27,19 @@ const (
 	// configuration: files are joined in the order of their names, and that of the transport
 	// is the one before.
 	SmarthostFile state.Path = "/etc/exim4/conf.d/transport/30_exim4-config_remote_smtp_smarthost_mailsetup"
+	// Checks are what a recipient of mail from others has to pass, which Debian's ACL includes
+	// by the macro ChecksMacro; ChecksFile sets that in a split configuration.
+	Checks     state.Path = "/etc/exim4/mailsetup.rcpt"
+	ChecksFile state.Path = "/etc/exim4/conf.d/main/00_mailsetup_inbound"
 	// Table has a row for each domain that mailsetup has Exim sign: d=, selector, private key.
 	Table state.Path = "/etc/exim4/mailsetup.dkim"
 	// BlockName names our lines in MacrosFile.
 	BlockName = "DKIM"
+	// ChecksBlock names those about incoming mail.
+	ChecksBlock = "incoming mail"
+	// ChecksMacro names a file that Debian's acl_check_rcpt includes, behind what lets this
+	// machine, its relay clients and those who log in pass, and refuses to relay.
+	ChecksMacro = "CHECK_RCPT_LOCAL_ACL_FILE"
 	// Unit runs the daemon, as User.
 	Unit = "exim4.service"
 	User = "Debian-exim"

@@ -8,6 +8,7 @@ import (
 	"mailsetup/internal/detect/source"
 	"mailsetup/internal/dnsbl"
 	"mailsetup/internal/dnsbl/prove"
+	"mailsetup/internal/eximconf"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/resolvconf"
 	"mailsetup/internal/state"
@@ -20,7 +21,7 @@ import (
 // to go on, and mailsetup check tells of it.
 func (c *Collector) proveLists(ctx context.Context, r Request, f state.Facts) error {
 	for _, s := range r.Spec.Host.Inbound.Lists() {
-		if asked(f.Postfix, s) {
+		if asked(f.Postfix, s) || strings.Contains(string(f.Files[eximconf.Checks]), s.Zone) {
 			continue
 		}
 		why := prove.Asker{DNS: c.client}.Door(ctx, s)

@@ -101,12 +101,12 @@ func (Policy) Help() (usage, about string) {
 		"   a header says what failed, and nothing is refused: the way to start\n\n" +
 		"sudo mailsetup inbound --allow 192.0.2.7\n" +
 		"   lets in now what those checks refuse: a host, a network, or a sender"
-	about = "Users who log in and hosts of mynetworks are not checked. --spf reject refuses\n" +
-		"forwarded mail, too, unless the forwarder rewrites the sender (SRS) or is named\n" +
-		"with --allow. --dmarc quarantine and reject do what the domain in From: asks\n" +
-		"for; they are offered where a DKIM key that cannot be looked up for the moment\n" +
-		"is told from a broken signature. The operator of a block list learns who sends\n" +
-		"to you, and whom it lists by mistake is refused. off and none give the files of\n" +
-		"the daemons back as they were; packages stay."
+	about = "Users who log in, and hosts that mail is relayed for, are not checked. --spf\n" +
+		"reject refuses forwarded mail, too, unless the forwarder rewrites the sender\n" +
+		"(SRS) or is named with --allow. --dmarc quarantine and reject do what the\n" +
+		"domain in From: asks for; they are offered where a DKIM key that cannot be\n" +
+		"looked up for the moment is told from a broken signature. The operator of a\n" +
+		"block list learns who sends to you, and whom it lists by mistake is refused.\n" +
+		"off and none give the files of the daemons back as they were; packages stay."
 	return usage, about
 }

@@ -88,8 +88,8 @@ func question(p state.Probe) string {
 	if p.Kind == state.ProbePolicy {
 		return "does the policy service answer"
 	}
-	if p.Kind == state.ProbeDoor {
-		return "does Postfix decide about mail that comes in"
+	if p.Kind == state.ProbeDoor || p.Kind == state.ProbeEximDoor {
+		return "does the mail server decide about mail that comes in"
 	}
 	return string(p.Kind)
 }

@@ -78,6 +78,8 @@ func (b *Prober) Probe(ctx context.Context, p state.Probe) error {
 		return b.recipients(ctx, p)
 	case state.ProbePolicy:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return answersPolicy(ctx, p.Address) })
+	case state.ProbeEximDoor:
+		return retry(ctx, p.Within, func(ctx context.Context) error { return b.eximDecides(ctx, p) })
 	case state.ProbeDoor:
 		return retry(ctx, p.Within, func(ctx context.Context) error { return decides(ctx, p.Address, p.Recipients) })
 	default:

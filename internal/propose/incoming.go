@@ -4,11 +4,20 @@ import (
 	"strings"
 
 	"mailsetup/internal/inbound"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/wizard"
 )
 
 // inForce proposes what incoming mail meets already, or a beginning that refuses nothing.
-func inForce(p inbound.Policy, rspamd bool) wizard.Incoming {
+func inForce(h spec.Host, rspamd bool) wizard.Incoming {
+	in := inForceWith(h.Inbound, rspamd)
+	if in.NoDMARC = h.MTA == spec.Exim; in.NoDMARC {
+		in.DMARC = wizard.Proposal{}
+	}
+	return in
+}
+
+func inForceWith(p inbound.Policy, rspamd bool) wizard.Incoming {
 	mark := wizard.Proposal{Value: string(inbound.Mark), Why: "a beginning that refuses nothing"}
 	if !p.On() {
 		return wizard.Incoming{SPF: mark, DMARC: mark, Rspamd: rspamd}

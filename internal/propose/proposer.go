@@ -305,7 +305,7 @@ func (d *draft) ask(ctx context.Context, fixed spec.Answers) (spec.Answers, erro
 	d.asked = true
 	if d.InboundOnly {
 		return d.Ask(ctx, wizard.Options{Inbound: true, Fixed: fixed, Propose: func(context.Context, spec.Answers) (wizard.Proposals, error) {
-			return wizard.Proposals{Incoming: inForce(d.Spec.Host.Inbound, d.Facts.Rspamd)}, nil
+			return wizard.Proposals{Incoming: inForce(d.Spec.Host, d.Facts.Rspamd)}, nil
 		}})
 	}
 	return d.Ask(ctx, wizard.Options{

@@ -802,16 +802,18 @@ func TestIncomingProposals(t *testing.T) {
 	for _, tt := range []struct {
 		policy inbound.Policy
 		rspamd bool
+		mta    string
 		want   string
 	}{
-		{inbound.Policy{}, false, "mark"},
-		{inbound.Policy{DMARC: "reject"}, false, "mark"},
-		{inbound.Policy{DMARC: "quarantine"}, false, "mark"},
-		{inbound.Policy{SPF: "mark"}, false, "off"},
-		{inbound.Policy{DMARC: "reject"}, true, "reject"},
+		{inbound.Policy{}, false, "", "mark"},
+		{inbound.Policy{DMARC: "reject"}, false, "", "mark"},
+		{inbound.Policy{DMARC: "quarantine"}, false, "", "mark"},
+		{inbound.Policy{SPF: "mark"}, false, "", "off"},
+		{inbound.Policy{DMARC: "reject"}, true, "", "reject"},
+		{inbound.Policy{}, false, "exim4", ""},
 	} {
 		s := machine(state.Facts{Rspamd: tt.rspamd})
-		p := s.proposer(&spec.Spec{Host: spec.Host{Version: 1, Hostname: "mail.lab.example", Domain: "lab.example", Inbound: tt.policy}})
+		p := s.proposer(&spec.Spec{Host: spec.Host{Version: 1, Hostname: "mail.lab.example", Domain: "lab.example", MTA: tt.mta, Inbound: tt.policy}})
 		p.InboundOnly = true
 		var got wizard.Incoming
 		p.Ask = func(ctx context.Context, o wizard.Options) (spec.Answers, error) {
@@ -820,7 +822,7 @@ func TestIncomingProposals(t *testing.T) {
 			return o.Fixed, err
 		}
 		_, _ = p.Init(t.Context(), spec.Answers{})
-		if got.DMARC.Value != tt.want || got.Rspamd != tt.rspamd {
+		if got.DMARC.Value != tt.want || got.Rspamd != tt.rspamd || got.NoDMARC != (tt.mta == "exim4") {
 			t.Errorf("%+v, rspamd %v: proposed %+v", tt.policy, tt.rspamd, got)
 		}
 	}

@@ -71,13 +71,17 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 // and send mail before anything signs it.
 func bring(ctx context.Context, p *Provisioner, d *Draft, names []string) (err error) {
 	defer p.UI.Hold()()
-	if mta := standby.Of(names); mta != "" {
+	if mta := standby.Of(names); mta != "" && d.Input.Facts.Exim == nil { // one exim4 that takes the place of the other goes on
 		defer func() { err = errors.Join(err, standby.End(context.WithoutCancel(ctx), p.Machine.Sys)) }()
 		if err := standby.Begin(ctx, p.Machine.Sys, mta); err != nil {
 			return err
 		}
 	}
-	return apt.Install(ctx, p.Machine.Sys, names, preseed(d.Input), apt.Progress(p.UI.Logf))
+	answers := preseed(d.Input)
+	if d.Input.Facts.Exim != nil {
+		answers.Exim = nil // its configuration stays
+	}
+	return apt.Install(ctx, p.Machine.Sys, names, answers, apt.Progress(p.UI.Logf))
 }
 
 // preseed answers what the package of a mail server asks that is not here yet.

@@ -24,6 +24,17 @@ type Exim struct {
 	// Interfaces is dc_local_interfaces, "" for all.
 	Interfaces string
 	SPF        bool // the daemon can check SPF: exim4-daemon-heavy
+	// Checks are macros of an administrator's by which Debian's ACL checks incoming mail, by
+	// name; none of ours.
+	Checks map[string]EximMacro
+}
+
+// EximMacro is a macro of Exim's configuration.
+type EximMacro struct {
+	Value string
+	At    string // the place, file:line
+	// Includes: the value names a file that includes ours (eximconf.Checks).
+	Includes bool
 }
 
 // EximDKIM is DKIM that an administrator has set up for exim4.

@@ -326,6 +326,10 @@ const (
 	// ProbeDoor: the SMTP server decides about a recipient, for clients at addresses of
 	// this machine: it has gone through its restrictions.
 	ProbeDoor ProbeKind = "door"
+	// ProbeEximDoor: Exim decides about each recipient, for a client of no known address and
+	// for one that every block list has, and asks what File has before that; Name is a block
+	// list among it, "" for none.
+	ProbeEximDoor ProbeKind = "exim-door"
 	// ProbeDMARC: a message from outside comes out of the milter with a result of DMARC
 	// under the name of the MTA.
 	ProbeDMARC ProbeKind = "dmarc"

@@ -13,8 +13,11 @@ import (
 func inboundQuestions() []question {
 	list := []question{inboundSPFQuestion(), inboundDMARCQuestion(), inboundDNSBLQuestion()}
 	for i := range list {
-		list[i].applies = asksIncoming
-		list[i].offer = onlyIf(asksIncoming, list[i].offer)
+		applies := asksIncoming
+		if list[i].topic == aboutInDMARC {
+			applies = func(f *flow) bool { return asksIncoming(f) && !f.found.Incoming.NoDMARC }
+		}
+		list[i].applies, list[i].offer = applies, onlyIf(applies, list[i].offer)
 	}
 	return list
 }

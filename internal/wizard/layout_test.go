@@ -27,7 +27,7 @@ func crowded(domain string) func(context.Context, spec.Answers) (Proposals, erro
 		p.DMARC = Proposal{"quarantine", "as its DMARC record says"}
 		p.MTA = Proposal{spec.Exim, "it is this machine's mail server"}
 		p.Receive = Proposal{"yes", "the domain's MX is this server"}
-		p.Incoming = Incoming{Proposal{"mark", "a beginning that refuses nothing"}, Proposal{"mark", "as it is now"}, Proposal{"zen.spamhaus.org=127.0.0.[2..11] bl.example=127.0.0.2", "as it is now"}, false}
+		p.Incoming = Incoming{Proposal{"mark", "a beginning that refuses nothing"}, Proposal{"mark", "as it is now"}, Proposal{"zen.spamhaus.org=127.0.0.[2..11] bl.example=127.0.0.2", "as it is now"}, false, false}
 		for i := range 9 {
 			p.Found = append(p.Found, fmt.Sprintf("finding %d about %s %s", i, a.Domain, a.Hostname))
 		}

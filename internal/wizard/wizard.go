@@ -64,6 +64,8 @@ type Incoming struct {
 	// Rspamd judges incoming mail, so DMARC can refuse some. Elsewhere OpenDKIM verifies, which does not tell a key that cannot be looked
 	// up for the moment from a missing signature, and nothing is to be refused for that.
 	Rspamd bool
+	// NoDMARC: the mail server cannot check DMARC, so nobody is asked.
+	NoDMARC bool
 }
 
 // clean makes everything printable: other people's DNS must not control the terminal.

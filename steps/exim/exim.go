@@ -118,12 +118,16 @@ func Reading(in step.Input) (state.Unit, state.Validator) {
 }
 
 // validator has Debian's program make the configuration in the scratch tree, and Exim
-// read it. It reads eximconf.MacrosFile there only where the machine has one.
+// read it. It reads eximconf.MacrosFile there only where the machine has one. With -C, Exim
+// is no longer root once it has opened the file, so eximconf.Checks is put into that.
 func validator(e *state.Exim) state.Validator {
 	const script = `out=$1/mailsetup-check
 update-exim4.conf -d "$1" -o "$out" || exit
 if [ "$2" = unsplit ] && [ -e "$1/exim4.conf.localmacros" ] && ! [ -e /etc/exim4/exim4.conf.localmacros ]; then
 	cat "$1/exim4.conf.localmacros" "$out" >"$out.all" && mv -f "$out.all" "$out" || exit
+fi
+if [ -e "$1/mailsetup.rcpt" ]; then
+	sed -i -e "/^ *\.include CHECK_RCPT_LOCAL_ACL_FILE\$/r $1/mailsetup.rcpt" -e //d "$out" || exit
 fi
 exim4 -C "$out" -bV >/dev/null`
 	layout := map[bool]string{true: "split", false: "unsplit"}[e.Split]

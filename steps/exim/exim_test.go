@@ -26,7 +26,7 @@ func TestTheStepsOfExim(t *testing.T) {
 	for _, s := range want.Stages {
 		names = append(names, s.Name)
 	}
-	if d := cmp.Diff([]string{"Packages", "Settings", "Keys", "DNS", "Exim", "Daemons", "SendOnly", "Aliases", "OldKeys", "Ledger"}, names); d != "" {
+	if d := cmp.Diff([]string{"Packages", "Settings", "Keys", "DNS", "Exim", "Daemons", "SendOnly", "Checks", "Door", "Retired", "Aliases", "OldKeys", "Ledger"}, names); d != "" {
 		t.Error(d)
 	}
 	if p := steptest.Stage(t, want, "Packages").Packages; len(p) > 0 {
@@ -142,7 +142,7 @@ func TestRefusals(t *testing.T) {
 		{"a smarthost", func(in *step.Input) { in.Facts.Exim.Type = "smarthost" }, "remote_smtp_smarthost, which knows no DKIM", "dc_use_split_config='true'"},
 		{"a kind of site that nobody knows", func(in *step.Input) { in.Facts.Exim.Type = "internets" }, `dc_eximconfig_configtype is "internets"`, "internet site"},
 		{"DKIM by hand", func(in *step.Input) { in.Facts.Exim.Signs = []string{"/etc/exim4/exim4.conf.localmacros:3"} }, "by hand to sign, in /etc/exim4/exim4.conf.localmacros:3", "take it out"},
-		{"incoming mail", func(in *step.Input) { in.Spec.Host.Inbound.SPF = inbound.Mark }, "no exim4 of Debian knows DMARC", "exim4-daemon-heavy"},
+		{"incoming mail", func(in *step.Input) { in.Spec.Host.Inbound.DMARC = inbound.Mark }, "no exim4 of Debian can check DMARC", "--dmarc off"},
 		{"an address", func(in *step.Input) { in.Spec.Domains[0].Also = []string{"ann@far.example"} }, "cannot sign for ann@far.example of lab.example", "domains.d"},
 		{"a key of OpenDKIM", func(in *step.Input) { in.Ledger["shop.example"][0].File = "/etc/dkimkeys/shop.example/s1.private" }, "shop.example is signed with a key of OpenDKIM", "mailsetup init"},
 	} {

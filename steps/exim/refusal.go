@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/eximconf"
+	"mailsetup/internal/inbound"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/signer"
@@ -15,8 +16,8 @@ import (
 // refusal returns the error of a machine on which exim4 cannot be set up as it is.
 func refusal(in step.Input) error {
 	e := in.Facts.Exim
-	if in.Spec.Host.Inbound.On() {
-		return incoming(e)
+	if in.Spec.Host.Inbound.DMARC != inbound.Off {
+		return incoming()
 	}
 	for _, r := range signer.Rows(in) {
 		if signer.OwnerOf(state.Path(r.File)) != signer.EximOwner {
@@ -79,20 +80,12 @@ func orPostfix(remedy, format string, a ...any) error {
 	}
 }
 
-// incoming refuses checks of incoming mail, and says what Debian's exim4 has.
-func incoming(e *state.Exim) error {
-	file := eximconf.MacrosFile
-	if e != nil && e.Split {
-		file = eximconf.ConfDir + "/main/00_local"
-	}
-	settings := fmt.Sprintf("block lists: CHECK_RCPT_IP_DNSBLS = zen.spamhaus.org in %s, which marks; then systemctl reload exim4", file)
-	spf := fmt.Sprintf("SPF: CHECK_RCPT_SPF = yes in %s", file)
-	if e == nil || !e.SPF {
-		spf += ", once exim4-daemon-heavy is installed: exim4-daemon-light ignores it without a word"
-	}
+// incoming refuses DMARC, which no exim4 of Debian has been built with (4.96 to 4.99).
+func incoming() error {
 	return &step.Refusal{
-		What: "mailsetup checks incoming mail with Postfix alone; exim4 does what its own settings say, and no exim4 of Debian knows DMARC",
-		Hint: spf, Then: []string{settings},
+		What: "no exim4 of Debian can check DMARC: neither exim4-daemon-light nor exim4-daemon-heavy was built with it",
+		Hint: "mailsetup inbound --dmarc off; SPF and block lists are there (--spf, --dnsbl)",
+		Then: []string{"rspamd judges DMARC, and exim4-daemon-heavy can ask it: spamd_address = 127.0.0.1 11333 variant=rspamd; see content scanning in the specification of Exim"},
 	}
 }
 

@@ -150,7 +150,7 @@ func TestDoor(t *testing.T) {
 				`rbl_reply_maps = regexp:{ { /^secretkey123\.zen\.dq\.spamhaus\.net/ $$$$rbl_code Service unavailable; $$$$rbl_class [$$$$rbl_what] blocked using zen.dq.spamhaus.net } }`),
 			wantMaster: debianMaster, wantCF: debianPolicy,
 			notes: "[dnsbl: bl.spamcop.net is free; by reports of users, so big providers are listed for hours now and then, and their mail is refused " +
-				"dnsbl: zen.dq.spamhaus.net is asked with a key, by any resolver; the key stands in main.cf, which everybody on this server can read]",
+				"dnsbl: zen.dq.spamhaus.net is asked with a key, by any resolver; the key stands in the configuration of the mail server, which everybody here can read]",
 		},
 		"who passes": {
 			policy: policy.Policy{SPF: policy.Reject, Allow: []string{

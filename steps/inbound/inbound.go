@@ -5,9 +5,11 @@ package inbound
 import (
 	"slices"
 
+	"mailsetup/internal/eximconf"
 	"mailsetup/internal/opendmarc"
 	"mailsetup/internal/policydspf"
 	"mailsetup/internal/postconf"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/step"
 )
@@ -22,6 +24,7 @@ const (
 func Files() []state.Path {
 	return append([]state.Path{
 		postconf.MainCF, postconf.MasterCF, policydspf.File, opendmarc.ConfFile, opendmarc.Suffixes, dmarcOverride, state.StartedFile,
+		eximconf.Checks, eximconf.ChecksFile, eximconf.MacrosFile,
 	}, allowFiles...)
 }
 
@@ -39,8 +42,11 @@ func checkConfFile(in step.Input, pkg string, file state.Path) error {
 // drives out all others.
 var dbconfigPackages = []string{"dbconfig-no-thanks", "dbconfig-mysql", "dbconfig-pgsql", "dbconfig-sqlite", "dbconfig-sqlite3"}
 
-// Packages returns the Debian packages that the policy needs.
+// Packages returns the Debian packages that the policy needs, beside that of the mail server.
 func Packages(in step.Input) []state.Package {
+	if in.Spec.Host.MTA == spec.Exim {
+		return nil
+	}
 	var want []state.Package
 	if in.Spec.Host.Inbound.SPF != "" && !guardedByRspamd(in) {
 		want = append(want, state.Package{Name: SPFPackage, Why: "checks SPF of incoming mail"})

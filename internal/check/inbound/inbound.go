@@ -1,5 +1,6 @@
 // Package inbound checks what incoming mail meets at the door of this server: SPF, DMARC
-// and block lists, as Postfix and the daemons here are set up, whoever did that.
+// and block lists, as Postfix and the daemons here are set up, whoever did that, and as exim4 is
+// for host.toml.
 package inbound
 
 import (
@@ -30,10 +31,11 @@ type Machine interface {
 // there: running is false.
 func Check(ctx context.Context, m Machine, dns *dnsclient.Client, s subject.Server, running bool) finding.Result {
 	p := s.Facts.Postfix
-	if p == nil {
-		return finding.Result{}
-	}
 	c := &checker{m: m, dns: dns, s: s, p: p, running: running}
+	if p == nil {
+		eximDoor{c}.check(ctx)
+		return c.res
+	}
 	for _, service := range postconf.PublicServices(p) {
 		c.doors = append(c.doors, c.door(service))
 	}

@@ -18,8 +18,9 @@ type blockLists struct{ *checker }
 
 // check checks the lists by which Postfix refuses mail or lets it pass: as they are
 // written, and whether they can be believed.
-func (c blockLists) check(ctx context.Context) {
-	all := c.lists()
+func (c blockLists) check(ctx context.Context) { c.judge(ctx, c.lists()) }
+
+func (c blockLists) judge(ctx context.Context, all []dnsbl.InUse) {
 	for _, u := range all {
 		c.codes(u)
 	}

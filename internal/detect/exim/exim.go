@@ -70,6 +70,9 @@ func readSigning(s source.Source, e *state.Exim) error {
 		}
 		theirs := edits.BlankBlock(string(text), eximconf.BlockName)
 		ours = ours || theirs != string(text)
+		if p != eximconf.ChecksFile {
+			addChecks(s, e, p, edits.BlankBlock(theirs, eximconf.ChecksBlock))
+		}
 		for _, m := range eximconf.SigningMacros(theirs) {
 			m.At = fmt.Sprintf("%s:%d", p, m.Line)
 			macros, e.Signs = append(macros, m), append(e.Signs, m.At)
@@ -83,6 +86,21 @@ func readSigning(s source.Source, e *state.Exim) error {
 		}
 	}
 	return nil
+}
+
+// addChecks adds the macros of a file by which Debian's ACL checks incoming mail.
+func addChecks(s source.Source, e *state.Exim, file state.Path, text string) {
+	for name, m := range eximconf.CheckMacros(text) {
+		m.At = fmt.Sprintf("%s:%s", file, m.At)
+		if name == eximconf.ChecksMacro {
+			included, _ := source.Text(s, state.Path(strings.ReplaceAll(m.Value, "CONFDIR", "/etc/exim4")))
+			m.Includes = eximconf.IncludesChecks(string(included))
+		}
+		if e.Checks == nil {
+			e.Checks = map[string]state.EximMacro{}
+		}
+		e.Checks[name] = m
+	}
 }
 
 // findIgnored looks for settings of an administrator where nobody reads them.

@@ -59,3 +59,24 @@ func TestByHand(t *testing.T) {
 		}
 	}
 }
+
+// What an administrator has Debian's ACL check is theirs; our macro is nobody's setting.
+func TestChecksOfIncomingMail(t *testing.T) {
+	const macros, ours = "/etc/exim4/exim4.conf.localmacros", "# mailsetup: incoming mail\nCHECK_RCPT_LOCAL_ACL_FILE = /etc/exim4/mailsetup.rcpt\n# mailsetup: end of incoming mail\n"
+	got := find(t, "false", map[state.Path]string{macros: ours + "CHECK_RCPT_SPF = true\n"}).Checks
+	if d := cmp.Diff(map[string]state.EximMacro{"CHECK_RCPT_SPF": {Value: "true", At: macros + ":4"}}, got); d != "" {
+		t.Error(d)
+	}
+	got = find(t, "true", map[state.Path]string{
+		"/etc/exim4/conf.d/main/00_mailsetup_inbound": "CHECK_RCPT_LOCAL_ACL_FILE = /etc/exim4/mailsetup.rcpt\n", macros: "CHECK_RCPT_SPF = true\n",
+	}).Checks
+	if len(got) > 0 {
+		t.Errorf("%+v", got)
+	}
+	for text, included := range map[string]bool{".include_if_exists /etc/exim4/mailsetup.rcpt\n": true, "deny\n": false} {
+		m := find(t, "true", map[state.Path]string{"/etc/exim4/conf.d/main/00_local": "CHECK_RCPT_LOCAL_ACL_FILE = CONFDIR/mine\n", "/etc/exim4/mine": text}).Checks["CHECK_RCPT_LOCAL_ACL_FILE"]
+		if m.Value != "CONFDIR/mine" || m.At != "/etc/exim4/conf.d/main/00_local:1" || m.Includes != included {
+			t.Errorf("%q: %+v", text, m)
+		}
+	}
+}
