@@ -2,6 +2,7 @@ package dnscheck
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 
@@ -20,6 +21,9 @@ func ask(ctx context.Context, c *dnsclient.Client, n dnsclient.NameServer, e Exp
 		return Answer{}, finding(dnsclient.Broken, "unknown record type "+e.Record.Type, "")
 	}
 	m, wrong := c.Ask(ctx, n, e.Zone, e.Record.Name, t)
+	if e.isDelegation() && wrong.Fault == dnsclient.Lame && strings.EqualFold(dnsclient.Referral(m), e.Record.Name) {
+		return Answer{Records: dnsclient.FromRRs(slices.DeleteFunc(slices.Clone(m.Ns), func(rr dns.RR) bool { return rr.Header().Rrtype != t }))}, dnsclient.Finding{}
+	}
 	if wrong.Fault != dnsclient.OK {
 		return Answer{}, wrong
 	}

@@ -154,7 +154,7 @@ func authorities(ctx context.Context, c *dnsclient.Client, w Expected, before Re
 	var wg sync.WaitGroup
 	for _, name := range unknown {
 		wg.Go(func() {
-			zone, err := c.ZoneOf(ctx, dnsclient.ZoneQueryName(name))
+			zone, err := c.ZoneOf(ctx, zoneQueryName(w, name))
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

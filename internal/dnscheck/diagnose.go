@@ -123,6 +123,9 @@ func diagnose(e ExpectedRecord, s Answer) dnsclient.Finding {
 	if want.Type == "CNAME" && len(records) == 1 && records[0].Type == "TXT" && isKey(records[0].Value) {
 		return dnsclient.Finding{} // a copy of what is behind it, see ask
 	}
+	if e.isDelegation() {
+		return e.delegated(records)
+	}
 	good := slices.ContainsFunc(records, func(r state.Record) bool { return e.satisfiedBy(r) })
 	switch {
 	case good && (want.Type != "TXT" || len(records) == 1):

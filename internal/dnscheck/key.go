@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"mailsetup/internal/dnsclient"
@@ -29,19 +28,18 @@ func ObserveKey(ctx context.Context, c *dnsclient.Client, domain string, ttl uin
 	if problem := serverProblem(r); problem != "" {
 		return keyring.Observation{Problem: problem}
 	}
-	var negative time.Duration
-	var err error
-	var wg sync.WaitGroup
-	wg.Go(func() { negative, err = negativeTTL(ctx, c, r.Servers[0].Zone) })
-	problem := resolverProblem(ctx, c, want.Records[0].Name, k.Public)
-	wg.Wait()
+	zone := r.Servers[0].Zone
+	above, problem := "", ""
+	if dnsname.Same(zone, dnsname.KeyZone(domain)) {
+		if above, problem = delegationAbove(ctx, c, r.found[want.Records[0].Name]); problem != "" {
+			return keyring.Observation{Problem: problem}
+		}
+	}
+	longest, problem := negativeTTLs(ctx, c, zone, above, func() string { return resolverProblem(ctx, c, want.Records[0].Name, k.Public) })
 	if problem != "" {
 		return keyring.Observation{Problem: problem}
 	}
-	if err != nil {
-		return keyring.Observation{Problem: err.Error()}
-	}
-	return keyring.Observation{Published: true, MaxCacheTTL: max(negative, time.Duration(ttl)*time.Second)}
+	return keyring.Observation{Published: true, MaxCacheTTL: max(longest, time.Duration(ttl)*time.Second)}
 }
 
 // serverProblem names a server that does not serve the one record of a check, "" if all

@@ -57,6 +57,9 @@ const (
 // a dot if the domain does.
 func Key(selector, domain string) string { return selector + KeyLabel + domain }
 
+// KeyZone returns the name above the keys of a domain, without final dot.
+func KeyZone(domain string) string { return KeyLabel[1:] + domain }
+
 // SplitKey returns what Key made a name of.
 func SplitKey(name string) (selector, domain string, isKey bool) { return cut(name, KeyLabel) }
 
