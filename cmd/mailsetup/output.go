@@ -53,7 +53,7 @@ func printRun(u ui, r provision.Result, found check.Closing, adopted ...jsondoc.
 	if u.o.json {
 		d := jsondoc.Result{Changed: r.Changed(), Notes: jsondoc.Notes(r.Notes), Proven: r.Proven, Findings: found}
 		if r.Changed() {
-			d.Run, d.Adopted = jsondoc.Changed(r.TakeBackID(), r.Plan.Paths()), adopted
+			d.Run, d.Adopted = jsondoc.Changed(r.TakeBackID(), r.Paths), adopted
 		}
 		if problem != nil {
 			d.Error = failure(u.c, r.Problem)

@@ -13,6 +13,7 @@ import (
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/internal/store"
 )
 
 // ui is where a command talks, with the flags that say how.
@@ -102,13 +103,16 @@ func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Reques
 			return err
 		}
 	}
+	domains := r.Scope.Selection()
 	res, err := p.Run(ctx, d)
 	if err != nil {
 		return err
 	}
+	known := p.Earlier
+	d, r, p.Earlier = nil, provision.Request{}, store.Earlier{} // of ten thousand domains nothing is held twice while they are checked
 	var found check.Closing
 	if res.Changed() {
-		found = check.After(ctx, p.Machine, p.Earlier, r.Scope.Selection())
+		found = check.After(ctx, p.Machine, known, domains)
 	}
 	return printRun(u, res, found, adopted...)
 }

@@ -129,7 +129,7 @@ type object struct {
 func summarise(o state.Object) object {
 	s := object{Kind: o.Kind, Mode: o.Mode, Owner: o.Owner, Secret: o.Secret}
 	if o.Kind == state.Regular {
-		s.Hash = plan.Hash(o.Content)
+		s.Hash = plan.HashOf(o)
 	}
 	return s
 }

@@ -5,7 +5,6 @@
 package apply
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -153,8 +152,7 @@ func newRun(s system.System, j *Journal, o Options) *run {
 	if o.ID == "" {
 		o.ID = NewID(now, "0000")
 	}
-	e := &Entry{ID: o.ID, Command: o.Command, Started: now, Status: Open, dir: j.runDir(o.ID)}
-	return &run{s: s, j: j, o: o, entry: e, report: Report{ID: o.ID}}
+	return &run{s: s, j: j, o: o, report: Report{ID: o.ID}, entry: &Entry{ID: o.ID, Command: o.Command, Started: now, Status: Open, dir: j.runDir(o.ID)}}
 }
 
 // checkFresh compares the objects that the plan was made from with the machine.
@@ -192,7 +190,7 @@ func (r *run) isOwnDirectory(c plan.Change, cur state.Object) bool {
 }
 
 func same(a, b state.Object) bool {
-	return a.Kind == b.Kind && a.Mode == b.Mode && a.Owner == b.Owner && bytes.Equal(a.Content, b.Content)
+	return a.Kind == b.Kind && a.Mode == b.Mode && a.Owner == b.Owner && a.SameContent(b)
 }
 
 // forward applies all stages and closes the journal.

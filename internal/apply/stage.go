@@ -89,7 +89,7 @@ func (r *run) validate(ctx context.Context, sc plan.StageChanges) error {
 }
 
 // contents are saved before the stage, by blob name.
-type contents map[string][]byte
+type contents map[string]state.Object
 
 // recordIntent writes down what the stage will do, and the state before it.
 func (r *run) recordIntent(ctx context.Context, sc plan.StageChanges) (*stage, contents, error) {
@@ -132,7 +132,7 @@ func (r *run) save(saved contents, o state.Object, keep bool) object {
 	if keep && o.Kind == state.Regular {
 		r.blobs++
 		rec.Blob = fmt.Sprintf("%03d", r.blobs)
-		saved[rec.Blob] = o.Content
+		saved[rec.Blob] = state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: o.Content, Text: o.Text, Secret: true}
 	}
 	return rec
 }
@@ -162,22 +162,24 @@ func (r *run) prepare(ctx context.Context, sc plan.StageChanges, st *stage, save
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		o, err := o.Held()
+		if err != nil {
+			return fmt.Errorf("%s: %w", p, err)
+		}
 		written = append(written, p)
 		return r.s.Create(p, o)
 	}
 	for _, name := range blobNames(st) {
 		step()
-		o := state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: saved[name], Secret: true}
-		if err := put(r.entry.dir.Join(name), o); err != nil {
+		if err := put(r.entry.dir.Join(name), saved[name]); err != nil {
 			return err
 		}
 	}
 	for i, c := range st.Changes {
-		if step(); c.Staged == "" {
-			continue
-		}
-		if err := put(c.Staged, sc.Changes[i].After); err != nil {
-			return err
+		if step(); c.Staged != "" {
+			if err := put(c.Staged, sc.Changes[i].After); err != nil {
+				return err
+			}
 		}
 	}
 	if len(written) == 0 {

@@ -76,10 +76,15 @@ func sameResult(a, b state.Object, announce func([]byte) []byte) bool {
 	if secret(a) || secret(b) {
 		return true
 	}
-	if bytes.Equal(a.Content, b.Content) {
+	if a.SameContent(b) {
 		return true
 	}
-	return announce != nil && bytes.Equal(a.Content, announce(b.Content))
+	if announce == nil {
+		return false
+	}
+	said, err := a.Bytes()
+	is, aerr := b.Bytes()
+	return err == nil && aerr == nil && bytes.Equal(said, announce(is))
 }
 
 // announcement is a plan, indexed by name.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 
 	"github.com/aymanbagabas/go-udiff"
@@ -12,8 +13,15 @@ import (
 // Diff returns the unified diff between two objects, "" if there is none to show: the
 // content is the same, or secret.
 func Diff(p state.Path, before, after state.Object) string {
-	if secret(before) || secret(after) || bytes.Equal(before.Content, after.Content) {
+	if secret(before) || secret(after) || before.SameContent(after) {
 		return ""
+	}
+	var err, aerr error
+	if before, err = before.Held(); err == nil {
+		after, aerr = after.Held()
+	}
+	if err = cmp.Or(err, aerr); err != nil {
+		return fmt.Sprintf("not shown: %v\n", err)
 	}
 	if binary(before.Content) || binary(after.Content) {
 		return fmt.Sprintf("binary, %d bytes become %d\n", len(before.Content), len(after.Content))

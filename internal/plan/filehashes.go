@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -121,7 +120,10 @@ func appendJSON(b []byte, s string) []byte {
 }
 
 // Hash returns the SHA-256 of a content in hex.
-func Hash(content []byte) string {
-	sum := sha256.Sum256(content)
+func Hash(content []byte) string { return HashOf(state.Object{Content: content}) }
+
+// HashOf returns the SHA-256 of the content of an object in hex.
+func HashOf(o state.Object) string {
+	sum := o.Sum()
 	return hex.EncodeToString(sum[:])
 }

@@ -74,7 +74,7 @@ func fileOf(o state.Object) *jsondoc.File {
 	}
 	f := &jsondoc.File{Kind: string(o.Kind), Owner: o.Owner.String(), Mode: octal(o.Mode)}
 	if o.Kind == state.Regular && !secret(o) {
-		f.SHA256 = Hash(o.Content)
+		f.SHA256 = HashOf(o)
 	}
 	return f
 }

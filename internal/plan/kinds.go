@@ -108,12 +108,13 @@ func counted(k []Change, brief bool) string {
 			break
 		}
 	}
-	what := text.Count(len(k), "file")
+	many := number(k)
+	what := text.Count(many, "file")
 	switch c := k[0]; {
 	case c.After.Kind == state.Directory || c.Before.Kind == state.Directory:
-		what = text.CountOf(len(k), "directory", "directories")
+		what = text.CountOf(many, "directory", "directories")
 	case c.Before.Secret || c.After.Secret:
-		what = text.CountOf(len(k), "private key", "private keys")
+		what = text.CountOf(many, "private key", "private keys")
 	}
 	what += " in " + string(dir)
 	if brief {
@@ -127,5 +128,14 @@ func counted(k []Change, brief bool) string {
 		}
 		first = append(first, name)
 	}
-	return fmt.Sprintf("%s (%s and %d more)", what, strings.Join(first, ", "), len(k)-examples)
+	return fmt.Sprintf("%s (%s and %d more)", what, strings.Join(first, ", "), many-examples)
+}
+
+// number returns how many changes these are, with those that they count for.
+func number(k []Change) int {
+	n := len(k)
+	for _, c := range k {
+		n += c.More
+	}
+	return n
 }

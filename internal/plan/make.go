@@ -178,9 +178,12 @@ func (m *maker) dir(sc *StageChanges, d state.Dir) error {
 }
 
 func (m *maker) file(sc *StageChanges, f state.File) error {
-	cur, err := m.overlay.Read(f.Path)
-	if err != nil {
-		return err
+	cur, planned := m.overlay.Planned[f.Path]
+	if !planned || f.Make == nil {
+		var err error
+		if cur, err = m.overlay.Read(f.Path); err != nil {
+			return err
+		}
 	}
 	if cur.Kind != state.Absent && cur.Kind != state.Regular {
 		return system.Misplaced(f.Path, cur, state.Regular)
@@ -189,13 +192,26 @@ func (m *maker) file(sc *StageChanges, f state.File) error {
 		return fmt.Errorf("create %s: a private key stands there already and is never overwritten", f.Path)
 	}
 	want := state.Object{
-		Kind: state.Regular, Mode: f.Mode, Owner: f.Owner, Content: f.Content, Secret: f.Secret,
+		Kind: state.Regular, Mode: f.Mode, Owner: f.Owner, Content: f.Text(), Secret: f.Secret,
 	}
 	if !f.Secret && !f.AdminOwned {
 		m.drifted(f.Path, cur, want)
-		m.next[f.Path] = Hash(f.Content)
+		m.next[f.Path] = Hash(want.Content)
+	}
+	if f.Make != nil && !secret(cur) && !secret(want) {
+		cur, want = m.again(f, cur, want)
 	}
 	return m.add(sc, Change{Path: f.Path, Before: cur, After: want, Why: f.Why})
+}
+
+// again returns a file as it is and as it will be without its contents, which are read from
+// the machine and made when they are needed.
+func (m *maker) again(f state.File, cur, want state.Object) (before, after state.Object) {
+	if cur.Text == nil && cur.Kind == state.Regular {
+		from := m.overlay.Reader
+		cur = cur.Without(func() ([]byte, error) { return system.ReadFile(from, f.Path) })
+	}
+	return cur, want.Without(func() ([]byte, error) { return f.Make(), nil })
 }
 
 // meta plans another owner or mode of a file. Its content counts as secret: there is a

@@ -22,7 +22,7 @@ func OpOf(before, after state.Object) Op {
 		return Create
 	case after.Kind == state.Absent:
 		return Remove
-	case !bytes.Equal(before.Content, after.Content):
+	case !before.SameContent(after):
 		return Modify
 	case before.Mode != after.Mode || before.Owner != after.Owner:
 		return Meta

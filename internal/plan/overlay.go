@@ -18,7 +18,7 @@ type Overlay struct {
 // Read implements system.Reader.
 func (o Overlay) Read(at state.Path) (state.Object, error) {
 	if obj, ok := o.Planned[at]; ok {
-		return obj, nil
+		return obj.Held()
 	}
 	return o.Reader.Read(at)
 }
@@ -26,7 +26,7 @@ func (o Overlay) Read(at state.Path) (state.Object, error) {
 // Stat implements system.Reader.
 func (o Overlay) Stat(at state.Path) (state.Object, error) {
 	if obj, ok := o.Planned[at]; ok {
-		obj.Content = nil
+		obj.Content, obj.Text = nil, nil
 		return obj, nil
 	}
 	return o.Reader.Stat(at)

@@ -37,6 +37,8 @@ type Change struct {
 	// Serial marks a zone file: undone forward, by the old text under a higher
 	// serial.
 	Serial bool
+	// More is how many further changes that are alike a summary counts with this one.
+	More int
 }
 
 // StageChanges are the changes that a stage needs.
@@ -63,7 +65,11 @@ func (s StageChanges) Files(r system.Reader) (map[state.Path]state.Object, error
 	files := map[state.Path]state.Object{}
 	for _, c := range s.Changes {
 		if c.After.Kind == state.Regular {
-			files[c.Path] = c.After
+			o, err := c.After.Held()
+			if err != nil {
+				return nil, err
+			}
+			files[c.Path] = o
 		}
 	}
 	beside := slices.Clone(s.Unchanged)

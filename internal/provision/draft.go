@@ -155,7 +155,9 @@ func (p *Provisioner) addSuccessors(ctx context.Context, d *Draft) {
 		}
 		return nil
 	})
-	p.keep(pairs)
+	if !p.Options.DryRun { // which makes none
+		p.keep(pairs)
+	}
 	d.pairs = append(d.pairs, pairs...)
 }
 

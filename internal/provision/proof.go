@@ -31,7 +31,7 @@ const signerAsked = "The signer was asked, and signs mail of this server."
 // verify proves an empty plan: files do not tell whether a daemon was stopped, or what
 // happens to mail.
 func (p *Provisioner) verify(ctx context.Context, d *Draft) (Result, error) {
-	res := Result{Plan: d.Plan, Notes: d.Plan.Notes}
+	res := Result{Notes: d.Plan.Notes}
 	if !p.isDirectory() {
 		err := probeDaemons(ctx, p.Machine.Sys, d.Input)
 		if err == nil {

@@ -169,7 +169,7 @@ func (e *FatalError) Unwrap() error { return e.Err }
 // Result is what a run did.
 type Result struct {
 	Report  apply.Report // the zero value if there was nothing to do
-	Plan    plan.Plan    // that was applied
+	Paths   []state.Path // that the plan changed, once each
 	Notes   []state.Note // what is left for the administrator
 	Proven  string       // what was proven of the mail that leaves, "" for nothing
 	Problem error        // why it was not, although everything is done
@@ -288,7 +288,8 @@ func (p *Provisioner) apply(ctx context.Context, d *Draft) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	res := Result{Report: report, Plan: d.Plan, Notes: d.Plan.Notes}
+	res := Result{Report: report, Paths: d.Plan.Paths(), Notes: d.Plan.Notes}
+	d.Plan.Forget()
 	if err := m.SaveOwners(); err != nil {
 		return res, &FatalError{err}
 	}

@@ -30,34 +30,40 @@ func byHandNotes(files system.Reader, p plan.Plan) ([]state.Note, error) {
 	if err != nil {
 		return nil, err
 	}
-	now, err := inputOf(files, domains)
-	if err != nil {
-		return nil, err
+	var gone, again []state.Note
+	for some := range slices.Chunk(domains, atATime) {
+		now, err := inputOf(files, some)
+		if err != nil {
+			return nil, err
+		}
+		then, err := inputOf(after, some)
+		if err != nil {
+			return nil, err
+		}
+		gone = notesOf(gone, "take these records out of the DNS of %s, but for those that stood there before, or that something else needs", some, now, then)
+		again = notesOf(again, "publish these records of %s again", some, then, now)
 	}
-	then, err := inputOf(after, domains)
-	if err != nil {
-		return nil, err
-	}
-	var notes []state.Note
-	add := func(domain, text string, list []state.Record) {
-		if len(list) > 0 {
+	return append(gone, again...), nil
+}
+
+// atATime is how many domains are looked at together: of ten thousand, the files of before
+// and after are 40 MB.
+const atATime = 1000
+
+// notesOf adds a note for each of some domains that has records in one input, by hand, and
+// not in the other.
+func notesOf(notes []state.Note, text string, some []string, in, other step.Input) []state.Note {
+	for _, d := range in.Spec.Domains {
+		if _, asked := slices.BinarySearch(some, d.Name); !asked || !in.Spec.ByHand(d) {
+			continue
+		}
+		if list := difference(recordsOf(in, d.Name), recordsOf(other, d.Name)); len(list) > 0 {
 			notes = append(notes, state.Note{
-				Topic: "dns", Text: fmt.Sprintf(text, domain), Action: strings.TrimRight(zonefile.Lines(list, domain+"."), "\n") + "\n",
+				Topic: "dns", Text: fmt.Sprintf(text, d.Name), Action: strings.TrimRight(zonefile.Lines(list, d.Name+"."), "\n") + "\n",
 			})
 		}
 	}
-	for _, d := range now.Spec.Domains {
-		if now.Spec.ByHand(d) {
-			add(d.Name, "take these records out of the DNS of %s, but for those that stood there before, or that something else needs",
-				difference(recordsOf(now, d.Name), recordsOf(then, d.Name)))
-		}
-	}
-	for _, d := range then.Spec.Domains {
-		if then.Spec.ByHand(d) {
-			add(d.Name, "publish these records of %s again", difference(recordsOf(then, d.Name), recordsOf(now, d.Name)))
-		}
-	}
-	return notes, nil
+	return notes
 }
 
 // concerned returns the domains whose records may be others after a plan, sorted: those

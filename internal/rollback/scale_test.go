@@ -50,7 +50,7 @@ func TestARollbackLooksAtWhatItChanges(t *testing.T) {
 		text  string
 	}{
 		"one":     {8, 1, "take these records out of the DNS of shop.example"},
-		"address": {1002, 2004, "publish these records of d999.example again"},
+		"address": {1004, 2004, "publish these records of d999.example again"},
 	} {
 		reads := 0
 		m := machine.New(counting{h.Mem, &reads}, nil, machine.Options{Command: "rollback"})

@@ -178,7 +178,7 @@ func (p provisioner) Run(_ context.Context, d *provision.Draft) (provision.Resul
 	for _, f := range p.fresh {
 		p.successors[f.Domain] = f
 	}
-	return provision.Result{Report: report, Plan: d.Plan, Notes: d.Plan.Notes}, err
+	return provision.Result{Report: report, Notes: d.Plan.Notes}, err
 }
 
 func (p provisioner) ExpectedRecords(_ context.Context, domains []string) (map[string][]state.Record, error) {

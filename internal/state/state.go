@@ -39,7 +39,9 @@ type Object struct {
 	Mode    fs.FileMode // permission bits and ModeSetgid only
 	Owner   Owner
 	Content []byte // of a regular file; the target of a symlink
-	Secret  bool   // Content must never reach a diff, a log or an error
+	// Text, if any, stands for the content: see Bytes.
+	Text   *Text `json:"-"`
+	Secret bool  // Content must never reach a diff, a log or an error
 }
 
 // File is a whole file that belongs to mailsetup.
@@ -48,7 +50,10 @@ type File struct {
 	Mode    fs.FileMode
 	Owner   Owner
 	Content []byte
-	Secret  bool // a private key: never shown, never overwritten
+	// Make, if any, makes the content, which the plan then does not hold. It returns the
+	// same each time.
+	Make   func() []byte
+	Secret bool // a private key: never shown, never overwritten
 	// AdminOwned: the content belongs to the administrator (host.toml), so an edit by
 	// hand is not drift.
 	AdminOwned bool

@@ -64,8 +64,8 @@ func TestRemoving(t *testing.T) {
 		}
 	}
 	ledger := steptest.Stage(t, want, "Ledger")
-	if len(ledger.Files) != 1 || !strings.Contains(string(ledger.Files[0].Content), `"stage": "draining"`) || len(ledger.Discard) != 0 {
-		t.Errorf("ledger %s, discards %q", ledger.Files[0].Content, ledger.Discard)
+	if len(ledger.Files) != 1 || !strings.Contains(string(ledger.Files[0].Text()), `"stage": "draining"`) || len(ledger.Discard) != 0 {
+		t.Errorf("ledger %s, discards %q", ledger.Files[0].Text(), ledger.Discard)
 	}
 	if st := steptest.Stage(t, want, "OldKeys"); len(st.Files)+len(st.Edits)+len(st.Units) > 0 {
 		t.Errorf("withdraws %+v", st)
@@ -155,7 +155,7 @@ func TestPurging(t *testing.T) {
 	}) {
 		t.Errorf("discards %q", got)
 	}
-	if text := string(ledger.Files[0].Content); !strings.Contains(text, `"stage": "gone"`) {
+	if text := string(ledger.Files[0].Text()); !strings.Contains(text, `"stage": "gone"`) {
 		t.Errorf("ledger %s", text)
 	}
 }

@@ -146,7 +146,7 @@ func activate(k keyring.Key, in step.Input, d spec.Domain) keyring.Key {
 // it, since the run has read it.
 func ledgerFile(domain string, keys []keyring.Key) state.File {
 	return state.File{
-		Path: keyring.File(domain), Mode: 0o600, Owner: state.Root, Content: keyring.MarshalDomain(keys),
+		Path: keyring.File(domain), Mode: 0o600, Owner: state.Root, Make: func() []byte { return keyring.MarshalDomain(keys) },
 		AdminOwned: true, Why: "the ledger: which key is where in its life",
 	}
 }

@@ -85,7 +85,7 @@ func ledgerStages(t *testing.T, build func(step.Input) (state.Stage, []state.Not
 	if i < 0 {
 		t.Fatalf("no ledger among %v", stage.Files)
 	}
-	keys, err := keyring.ParseDomain(stage.Files[i].Content)
+	keys, err := keyring.ParseDomain(stage.Files[i].Text())
 	if err != nil {
 		t.Fatal(err)
 	}

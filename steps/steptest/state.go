@@ -82,7 +82,7 @@ func Content(t *testing.T, st state.Stage, p state.Path) string {
 	t.Helper()
 	for _, f := range st.Files {
 		if f.Path == p {
-			return string(f.Content)
+			return string(f.Text())
 		}
 	}
 	t.Fatalf("stage %s has no %s", st.Name, p)
