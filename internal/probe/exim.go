@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -98,10 +100,10 @@ func (b *Prober) eximProves(ctx context.Context, dir string, sink *eximSink, s s
 	}
 	got := sink.message(to)
 	if got == nil {
-		return fmt.Errorf("exim4 does not send it: %s", cmp.Or(eximLog(dir), lastLine(res.Stderr, res.Stdout), "exit status "+strconv.Itoa(res.Code)))
+		return fmt.Errorf("exim4 does not send it: %s", cmp.Or(eximLog(dir, ""), lastLine(res.Stderr, res.Stdout), "exit status "+strconv.Itoa(res.Code)))
 	}
 	if err := verifyText(got, s); err != nil {
-		if why := eximLog(dir); why != "" {
+		if why := eximLog(dir, eximID(got)); why != "" {
 			return fmt.Errorf("%w (%s)", err, why)
 		}
 		return err
@@ -156,22 +158,44 @@ func eximDirectory(p state.Probe, port int) (string, error) {
 }
 
 // eximLog returns what Exim says about a message that it could not sign or send, "" for nothing.
-// The exim user loses its privileges with another configuration; that is no trouble.
-func eximLog(dir string) string {
+// Without its ID, what it says about any.
+func eximLog(dir, id string) string {
 	f, err := os.OpenInRoot(dir, filepath.Join("log", "paniclog")) // Debian-exim might make a link of it
 	if err != nil {
 		return ""
 	}
 	defer func() { _ = f.Close() }()
 	text, _ := io.ReadAll(io.LimitReader(f, 64<<10))
-	for line := range strings.Lines(string(text)) {
-		if f := strings.SplitN(strings.TrimSpace(line), " ", 3); len(f) == 3 && !strings.Contains(line, "lost privilege") {
-			id, why, _ := strings.Cut(f[2], " ")
-			if strings.Count(id, "-") != 2 { // of no message
-				why = f[2]
-			}
-			return strings.ReplaceAll(why, dir, "")
+	return eximSays(string(text), dir, id)
+}
+
+// panicLine is a line of a log of Exim: when, with what log_selector adds, which message, what.
+var panicLine = regexp.MustCompile(`^\d{4}-\d\d-\d\d \S+ (?:[+-]\d{4} )?(?:\[\d+\] )?(?:(\w{6}-\w{6,11}-\w{2,4}) )?(.+)`)
+
+// eximSays returns what a panic log says of a message, else of none, in words that are the same
+// whenever the trouble is. Several messages are on their way at a time, in any order.
+// The exim user loses its privileges with another configuration; that is no trouble.
+func eximSays(log, dir, id string) string {
+	var found []string
+	for line := range strings.Lines(log) {
+		f := panicLine.FindStringSubmatch(strings.TrimSpace(line))
+		if f != nil && (id == "" || f[1] == "" || f[1] == id) && !strings.Contains(f[2], "lost privilege") {
+			found = append(found, strings.ReplaceAll(f[2], dir, ""))
 		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return slices.Min(found)
+}
+
+// receivedID is the ID in the Received field that Exim puts in front of the message.
+var receivedID = regexp.MustCompile(`(?m)^Received:.*\r?\n(?:[ \t].*\r?\n)*?\s+id (\w{6}-\w{6,11}-\w{2,4})\s`)
+
+// eximID returns the ID that Exim gave a message, "" for none.
+func eximID(message []byte) string {
+	if f := receivedID.FindSubmatch(message); f != nil {
+		return string(f[1])
 	}
 	return ""
 }
