@@ -67,6 +67,13 @@ func replacedMTA(in step.Input) []state.Note {
 	}
 	notes := append(leftInQueue(in.Facts), otherAliases(in.Facts)...)
 	notes = append(notes, eximWords(in.Facts)...)
+	if e := in.Facts.Exim; e != nil && len(e.Signs) > 0 && e.Hand == nil {
+		notes = append(notes, state.Note{
+			Topic: "keys", Informational: true,
+			Text: fmt.Sprintf("exim4 was set up by hand to sign, in %s, in a way that mailsetup cannot take over: new keys sign from then on; the record of the old key may stay",
+				step.EnumerateUpTo(e.Signs, 3)),
+		})
+	}
 	if o.Relay != "" {
 		notes = append(notes, state.Note{
 			Topic: "relayhost",

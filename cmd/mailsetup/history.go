@@ -188,8 +188,8 @@ func runRecover(ctx context.Context, u ui) error {
 	case u.o.json && run != nil:
 		return u.print(jsondoc.Result{Changed: true, Run: jsondoc.Changed(run.ID, run.Paths)})
 	case u.o.json:
-		return u.print(jsondoc.Result{})
-	case run == nil:
+		return u.print(jsondoc.Result{Changed: m.Waited() != ""})
+	case run == nil && m.Waited() == "":
 		fmt.Fprintln(u.c.Out, "No interrupted run.")
 	}
 	return nil

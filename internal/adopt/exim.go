@@ -18,15 +18,16 @@ import (
 )
 
 // DetectExim reads the DKIM that an administrator has set up for exim4, nil if there is none
-// or if it is not understood, which the steps refuse. exim4 gets copies of the keys: whatever
-// they were readable for stays readable. Where nothing is known of earlier runs, as after a
-// purge of the package, it reads what they left.
-func DetectExim(files system.Reader, e *state.Exim, known keyring.Ledger, now time.Time) (*Setup, error) {
+// or if it is not understood, which the steps of exim4 refuse. The signer of the host from now
+// on, exim4 or OpenDKIM, gets copies of the keys: whatever they were readable for stays
+// readable. Where nothing is known of earlier runs, as after a purge of the package, it reads
+// what they left.
+func DetectExim(files system.Reader, e *state.Exim, h spec.Host, known keyring.Ledger, now time.Time) (*Setup, error) {
 	switch {
 	case e == nil:
 		return nil, nil
 	case e.Hand == nil && len(known) == 0 && len(e.Signs) == 0:
-		return ownTable(files, now)
+		return ownTable(files, h, now)
 	case e.Hand == nil:
 		return nil, nil
 	}
@@ -36,7 +37,7 @@ func DetectExim(files system.Reader, e *state.Exim, known keyring.Ledger, now ti
 	}
 	t := &Setup{Keys: map[string]keyring.Key{}, Copies: map[state.Path][]byte{}}
 	for _, k := range paths {
-		if err := t.addEximKey(files, *e.Hand, k, now); err != nil {
+		if err := t.addEximKey(files, *e.Hand, h, k, now); err != nil {
 			return nil, err
 		}
 	}
@@ -47,7 +48,8 @@ func DetectExim(files system.Reader, e *state.Exim, known keyring.Ledger, now ti
 	for i, d := range t.Domains {
 		found[t.Keys[d.Name].File] = t.Signers[i].KeyFile
 	}
-	t.Notes = t.summary(func(k keyring.Key) string { return fmt.Sprintf("%s (exim4 gets a copy)", found[k.File]) })
+	who := map[bool]string{true: "exim4", false: "OpenDKIM"}[h.MTA == spec.Exim]
+	t.Notes = t.summary(func(k keyring.Key) string { return fmt.Sprintf("%s (%s gets a copy)", found[k.File], who) })
 	if e.Hand.Domain != "" {
 		t.Notes = append(t.Notes, state.Note{
 			Topic: "taken over", Informational: true,
@@ -58,7 +60,7 @@ func DetectExim(files system.Reader, e *state.Exim, known keyring.Ledger, now ti
 }
 
 // ownTable reads the table that earlier runs made, nil if there is none.
-func ownTable(files system.Reader, now time.Time) (*Setup, error) {
+func ownTable(files system.Reader, h spec.Host, now time.Time) (*Setup, error) {
 	text, err := source.Text(files, eximconf.Table)
 	if err != nil || len(text) == 0 {
 		return nil, err
@@ -81,14 +83,16 @@ func ownTable(files system.Reader, now time.Time) (*Setup, error) {
 		if err != nil {
 			return nil, hint.NewUsage("correct the path", "%s: the key of %s: %v", eximconf.Table, f[1], err)
 		}
-		if err := t.addEximKey(files, state.EximDKIM{Selector: f[2], At: string(eximconf.Table)}, eximKey{f[1], path}, now); err != nil {
+		if err := t.addEximKey(files, state.EximDKIM{Selector: f[2], At: string(eximconf.Table)}, h, eximKey{f[1], path}, now); err != nil {
 			return nil, err
 		}
 	}
 	if len(t.Domains) == 0 {
 		return nil, nil
 	}
-	t.Hashes = hashes(files, []state.Path{eximconf.Table, eximconf.SplitFile, eximconf.SmarthostFile})
+	if h.MTA == spec.Exim {
+		t.Hashes = hashes(files, []state.Path{eximconf.Table, eximconf.SplitFile, eximconf.SmarthostFile})
+	}
 	t.Notes = t.summary(func(k keyring.Key) string { return k.File })
 	return t, nil
 }
@@ -151,7 +155,7 @@ func eximKeys(files system.Reader, hand state.EximDKIM) ([]eximKey, error) {
 }
 
 // addEximKey adds a domain with its key.
-func (t *Setup) addEximKey(files system.Reader, hand state.EximDKIM, k eximKey, now time.Time) error {
+func (t *Setup) addEximKey(files system.Reader, hand state.EximDKIM, h spec.Host, k eximKey, now time.Time) error {
 	found, err := signer.Key(files, k.file, eximconf.User)
 	if err != nil {
 		return hint.NewUsage("put the file back, or take the line out", "%s: the key of %s: %v", hand.At, k.domain, err)
@@ -166,7 +170,7 @@ func (t *Setup) addEximKey(files system.Reader, hand state.EximDKIM, k eximKey, 
 	if bits, err := spec.KeyBits(fmt.Sprint(found.Bits)); err == nil {
 		d.KeyBits = bits
 	}
-	to := steps.KeyFileOf(spec.Host{MTA: spec.Exim}, k.domain, hand.Selector)
+	to := steps.KeyFileOf(h, k.domain, hand.Selector)
 	if to != k.file {
 		if t.Copies[to], err = signer.KeyText(files, k.file); err != nil {
 			return err
@@ -178,5 +182,26 @@ func (t *Setup) addEximKey(files system.Reader, hand state.EximDKIM, k eximKey, 
 		Selector: hand.Selector, Bits: found.Bits, Public: found.Public, Fingerprint: found.Fingerprint, File: string(to),
 		Stage: keyring.Active, Since: map[keyring.Stage]time.Time{keyring.Active: now},
 	}
+	return nil
+}
+
+// MoveTo has the signer of a host, which is another one than that of the set-up, sign with
+// copies of the keys. The files of the set-up stay as they are.
+func (t *Setup) MoveTo(files system.Reader, h spec.Host) error {
+	copies := map[state.Path][]byte{}
+	for name, k := range t.Keys {
+		from, to := state.Path(k.File), steps.KeyFileOf(h, name, k.Selector)
+		text, copied := t.Copies[from]
+		if !copied {
+			var err error
+			if text, err = signer.KeyText(files, from); err != nil {
+				return err
+			}
+		}
+		copies[to] = text
+		k.File, k.Adopted = string(to), false
+		t.Keys[name] = k
+	}
+	t.Copies, t.Permissions, t.Hashes = copies, nil, nil
 	return nil
 }

@@ -27,6 +27,7 @@ const (
 	lockWait           = 5 * time.Second
 	unattendedLockWait = 10 * time.Minute
 	exclusiveWait      = 2 * time.Second
+	releaseWithin      = 2 * time.Minute
 )
 
 // lockAndRecover prepares a change: it locks the running system, deletes the
@@ -42,6 +43,9 @@ func (m *Machine) lockAndRecover(ctx context.Context) error {
 		}
 		if err := scratch.RemoveLeftOver(scratch.Dir); err != nil {
 			m.options.Logf("directories of a run that was killed may still be there: %v", err)
+		}
+		if m.waits = standby.Left(m.Sys); m.waits != "" {
+			m.options.Logf("a run was killed while apt installed %s, whose mail waits since then", m.waits)
 		}
 		if err := standby.End(ctx, m.Sys); err != nil {
 			m.options.Logf("what kept a mail server from starting while it was installed may still be there: %v", err)
@@ -60,12 +64,34 @@ func (m *Machine) lockAndRecover(ctx context.Context) error {
 	return nil
 }
 
+// Waited returns the mail server whose mail waits since a run was killed while apt installed
+// it, "" for none. It is started when the machine is closed, if the command has not done that.
+func (m *Machine) Waited() string { return m.waits }
+
+// endWait starts a mail server that waits.
+func (m *Machine) endWait() {
+	if m.waits == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), releaseWithin)
+	defer cancel()
+	switch started, err := standby.Release(ctx, m.Sys, m.waits); {
+	case err != nil:
+		m.options.Logf("%s does not start, and its mail waits: %v\nhint: dpkg --configure -a && systemctl restart %s", m.waits, err, m.waits)
+	case started:
+		m.options.Logf("%s was started: mail that waited leaves now, unsigned\nhint: mailsetup init", m.waits)
+	}
+}
+
 // Recovered returns the interrupted run that was taken back when the machine was opened,
 // nil if there was none.
 func (m *Machine) Recovered() *apply.Entry { return m.recovered }
 
 // tellOfOpenRun says of a run that has not ended whether it goes on, or has to be put back.
 func (m *Machine) tellOfOpenRun(lock string) {
+	if mta := standby.Left(m.Sys); mta != "" && m.Image == nil && heldBy(lock) == nil {
+		m.options.Logf("a run was killed while apt installed %s, whose mail waits since then\nhint: mailsetup recover", mta)
+	}
 	open, busy := m.openRun(lock)
 	switch {
 	case open == nil:

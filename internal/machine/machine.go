@@ -59,6 +59,7 @@ type Machine struct {
 	progress  ProgressPrinter
 	release   func() error
 	recovered *apply.Entry // that was interrupted
+	waits     string       // see Waited
 	firstRun  string       // ID of the first run of the command
 	runs      int          // how many there were
 }
@@ -140,13 +141,14 @@ func New(sys system.System, resolver *dnsclient.Client, o Options) *Machine {
 	return m
 }
 
-// Close releases the lock.
+// Close starts a mail server that waits since a run was killed, and releases the lock.
 func (m *Machine) Close() error {
 	var err error
 	if m.Image != nil {
 		err = m.Image.Close()
 	}
 	if m.release != nil {
+		m.endWait()
 		err = errors.Join(err, m.release())
 	}
 	return err

@@ -228,6 +228,8 @@ func (b *Basis) findings(mta string) []string {
 		lines = append(lines, "Postfix will be installed"+inPlaceOf(f.OtherMTA))
 	}
 	switch {
+	case f.OpenDKIM == nil && b.Adopted != nil:
+		lines = append(lines, "OpenDKIM will be installed, and signs for "+strings.Join(firstOf(b.Adopted.Names(), 3), ", ")+" with the keys of exim4")
 	case f.OpenDKIM == nil:
 		lines = append(lines, "OpenDKIM will be installed")
 	case b.Adopted.SignsNothing():

@@ -199,13 +199,13 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 	if d.Root != "" || d.ReplaceForeign {
 		return a, nil
 	}
+	h := spec.Host{MTA: cmp.Or(a.MTA, d.basis().mta().Value, d.basis().hostMTA())}
+	if h.MTA == "postfix" {
+		h.MTA = ""
+	}
 	var err error
-	if exim := cmp.Or(a.MTA, d.basis().mta().Value, d.basis().hostMTA()); exim == spec.Exim {
-		if d.Adopted, err = adopt.DetectExim(d.Files, d.Facts.Exim, d.Server.Ledger, d.Now); d.Adopted != nil {
-			a.MTA = spec.Exim // whose copies of the keys they are
-		}
-	} else {
-		d.Adopted, err = adopt.Detect(d.Files, d.Facts, adopt.Options{Hashes: d.Server.Hashes, Unprivileged: d.Unprivileged, Now: d.Now})
+	if d.Adopted, err = d.byHand(h); d.Adopted != nil && h.MTA == spec.Exim {
+		a.MTA = spec.Exim // whose copies of the keys they are
 	}
 	if err != nil || d.Adopted == nil {
 		return a, err
@@ -226,6 +226,28 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 		return a, err
 	}
 	return a, d.gatherAdopted(ctx, *lookupSpec(a, d.Spec))
+}
+
+// byHand reads what signs here without mailsetup, nil for nothing. A mail server that takes the
+// place of the other one signs with copies of the keys.
+func (d *draft) byHand(h spec.Host) (*adopt.Setup, error) {
+	openDKIM := func() (*adopt.Setup, error) {
+		return adopt.Detect(d.Files, d.Facts, adopt.Options{Hashes: d.Server.Hashes, Unprivileged: d.Unprivileged, Now: d.Now})
+	}
+	eximHere := d.Facts.Exim != nil && !d.Facts.Installed["postfix"]
+	if h.MTA == spec.Exim && !eximHere {
+		s, err := openDKIM()
+		if err != nil || s == nil || s.SignsNothing() {
+			return nil, err
+		}
+		return s, s.MoveTo(d.Files, h)
+	}
+	if h.MTA != spec.Exim {
+		if s, err := openDKIM(); s != nil || err != nil || !eximHere {
+			return s, err
+		}
+	}
+	return adopt.DetectExim(d.Files, d.Facts.Exim, h, d.Server.Ledger, d.Now)
 }
 
 // ErrAlreadyManaged says that the OpenDKIM on the machine is mailsetup's already.

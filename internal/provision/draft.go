@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -102,6 +103,7 @@ func moveKeys(p *Provisioner, r *Request) error {
 	if err != nil || ledger == nil {
 		return err
 	}
+	maps.Copy(copies, r.Keys.Copies) // of keys that are taken over
 	r.Keys.Ledger, r.Keys.Copies = ledger, copies
 	r.Notes = append(slices.Clone(r.Notes), state.Note{
 		Topic: "keys", Informational: true,

@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"mailsetup/internal/eximconf"
@@ -24,8 +26,11 @@ var units = map[string][]string{
 }
 
 // held is Exim's option for mail that waits: a daemon is not needed for a message to leave,
-// sendmail(8) is Exim itself.
-const held = "# Written by mailsetup while apt installs exim4: mail waits.\nhold_domains = *\n"
+// sendmail(8) is Exim itself. The macro says whose it is in what is generated of the files,
+// where no comment is left.
+const held = "# Written by mailsetup while apt installs exim4: mail waits.\n" + marker + " = yes\nhold_domains = *\n"
+
+const marker = "MAILSETUP_WAITS"
 
 // DropIn returns the file that keeps a unit from being started. It is gone after a reboot.
 func DropIn(unit string) state.Path {
@@ -95,6 +100,40 @@ func holdsIn(sys system.System) (state.Path, error) {
 		return eximconf.SplitFile, nil
 	}
 	return eximconf.MacrosFile, err
+}
+
+// Left returns the mail server, as systemctl(1) calls it, that a run left waiting when it was
+// killed, "" for none.
+func Left(sys system.Reader) string {
+	for _, path := range []state.Path{eximconf.MacrosFile, eximconf.SplitFile, eximconf.Generated} {
+		if o, err := sys.Read(path); err == nil && bytes.Contains(o.Content, []byte(marker+" = ")) {
+			return Service("exim4-daemon-light")
+		}
+	}
+	for _, mta := range slices.Sorted(maps.Keys(units)) {
+		for _, unit := range units[mta] {
+			if o, err := sys.Stat(DropIn(unit)); err == nil && o.Kind == state.Regular {
+				return Service(mta)
+			}
+		}
+	}
+	return ""
+}
+
+// Release starts a mail server that Left has named, after End, and reports whether it had to:
+// a run may have set it up since, and it may not be here at all.
+func Release(ctx context.Context, sys system.System, service string) (bool, error) {
+	unit := service + ".service"
+	is, err := sys.Status(ctx, unit)
+	switch {
+	case err != nil:
+		return false, err
+	case is.Load != "loaded" || is.Active == "active" && Left(sys) == "":
+		return false, nil
+	case is.Active == "active":
+		return true, sys.Act(ctx, unit, state.Restart, "")
+	}
+	return true, sys.Act(ctx, unit, state.Start, "")
 }
 
 // End takes back what Begin did, also in a run that was killed.
