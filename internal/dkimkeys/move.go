@@ -13,7 +13,8 @@ import (
 
 // Move returns the ledger of a host whose mail server takes the place of another one, with
 // each key in the file from which it will sign, nil where nothing moves, and the texts of the
-// copies that are not there yet. The files of the other mail server stay, for a way back.
+// copies that are not there yet. The files of the other mail server stay, for a way back, until
+// the key is deleted.
 func Move(files system.Reader, h spec.Host, ledger keyring.Ledger) (keyring.Ledger, map[state.Path][]byte, error) {
 	var moved keyring.Ledger
 	copies, owner := map[state.Path][]byte{}, signer.OwnerOf(signer.KeyFileOf(h, "", ""))

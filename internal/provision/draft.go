@@ -107,7 +107,7 @@ func moveKeys(p *Provisioner, r *Request) error {
 	r.Keys.Ledger, r.Keys.Copies = ledger, copies
 	r.Notes = append(slices.Clone(r.Notes), state.Note{
 		Topic: "keys", Informational: true,
-		Text: fmt.Sprintf("the same private keys go on signing, from %s; their files of before stay, for a way back", signer.KeyFileOf(r.Want.Host, "DOMAIN", "SELECTOR")),
+		Text: fmt.Sprintf("the same private keys go on signing, from %s; their files of before stay, for a way back, until the key has a successor and is deleted", signer.KeyFileOf(r.Want.Host, "DOMAIN", "SELECTOR")),
 	})
 	return nil
 }

@@ -151,7 +151,8 @@ func TestPurging(t *testing.T) {
 	}
 	ledger := steptest.Stage(t, want, "Ledger")
 	if got := paths(ledger.Discard); !slices.Equal(got, []string{
-		"/var/lib/mailsetup/dns-checks/shop.example.json", "/etc/dkimkeys/shop.example/202611.private", "/etc/dkimkeys/shop.example",
+		"/var/lib/mailsetup/dns-checks/shop.example.json", "/etc/dkimkeys/shop.example/202611.private", "/etc/exim4/dkim/shop.example/202611.private",
+		"/etc/dkimkeys/shop.example", "/etc/exim4/dkim/shop.example",
 	}) {
 		t.Errorf("discards %q", got)
 	}

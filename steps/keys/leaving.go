@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"mailsetup/internal/keyring"
+	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
 	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
@@ -30,7 +31,8 @@ func endDomains(in step.Input, stage *state.Stage) {
 }
 
 // unneededKeys returns the private keys that nothing needs any more, and the
-// directories that are empty then. It leaves keys that an administrator put there.
+// directories that are empty then, with the copies that a mail server had which has another one
+// in its place now. It leaves keys that an administrator put there.
 func unneededKeys(in step.Input, retire map[string][]string) []state.Path {
 	if len(retire) == 0 {
 		return nil
@@ -43,15 +45,21 @@ func unneededKeys(in step.Input, retire map[string][]string) []state.Path {
 			}
 		}
 	}
+	other := in.Spec.Host
+	other.MTA = map[bool]string{true: "", false: spec.Exim}[other.MTA == spec.Exim]
 	var list []state.Path
 	for _, domain := range slices.Sorted(maps.Keys(retire)) {
 		for _, k := range in.Ledger[domain] {
 			file := signer.KeyFileOf(in.Spec.Host, domain, k.Selector)
-			if slices.Contains(retire[domain], k.Selector) && !k.Adopted && k.File == string(file) && !needed[k.File] {
-				list = append(list, file)
+			if !slices.Contains(retire[domain], k.Selector) || k.Adopted || k.File != string(file) || needed[k.File] {
+				continue
+			}
+			list = append(list, file)
+			if before := signer.KeyFileOf(other, domain, k.Selector); !needed[string(before)] {
+				list = append(list, before)
 			}
 		}
-		list = append(list, signer.KeyFileOf(in.Spec.Host, domain, "").Dir())
+		list = append(list, signer.KeyFileOf(in.Spec.Host, domain, "").Dir(), signer.KeyFileOf(other, domain, "").Dir())
 	}
 	return list
 }
