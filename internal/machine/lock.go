@@ -44,8 +44,8 @@ func (m *Machine) lockAndRecover(ctx context.Context) error {
 		if err := scratch.RemoveLeftOver(scratch.Dir); err != nil {
 			m.options.Logf("directories of a run that was killed may still be there: %v", err)
 		}
-		if m.waits = standby.Left(m.Sys); m.waits != "" {
-			m.options.Logf("a run was killed while apt installed %s, whose mail waits since then", m.waits)
+		if m.killed.waits = standby.Left(m.Sys); m.killed.waits != "" {
+			m.options.Logf("a run was killed while apt installed %s, whose mail waits since then", m.killed.waits)
 		}
 		if err := standby.End(ctx, m.Sys); err != nil {
 			m.options.Logf("what kept a mail server from starting while it was installed may still be there: %v", err)
@@ -60,32 +60,32 @@ func (m *Machine) lockAndRecover(ctx context.Context) error {
 	if err := m.recover(ctx); err != nil {
 		return err
 	}
-	m.recovered = open
+	m.killed.run = open
 	return nil
 }
 
 // Waited returns the mail server whose mail waits since a run was killed while apt installed
 // it, "" for none. It is started when the machine is closed, if the command has not done that.
-func (m *Machine) Waited() string { return m.waits }
+func (m *Machine) Waited() string { return m.killed.waits }
 
 // endWait starts a mail server that waits.
 func (m *Machine) endWait() {
-	if m.waits == "" {
+	if m.killed.waits == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), releaseWithin)
 	defer cancel()
-	switch started, err := standby.Release(ctx, m.Sys, m.waits); {
+	switch started, err := standby.Release(ctx, m.Sys, m.killed.waits); {
 	case err != nil:
-		m.options.Logf("%s does not start, and its mail waits: %v\nhint: dpkg --configure -a && systemctl restart %s", m.waits, err, m.waits)
+		m.options.Logf("%s does not start, and its mail waits: %v\nhint: dpkg --configure -a && systemctl restart %s", m.killed.waits, err, m.killed.waits)
 	case started:
-		m.options.Logf("%s was started: mail that waited leaves now, unsigned\nhint: mailsetup init", m.waits)
+		m.options.Logf("%s was started: mail that waited leaves now, unsigned\nhint: mailsetup init", m.killed.waits)
 	}
 }
 
 // Recovered returns the interrupted run that was taken back when the machine was opened,
 // nil if there was none.
-func (m *Machine) Recovered() *apply.Entry { return m.recovered }
+func (m *Machine) Recovered() *apply.Entry { return m.killed.run }
 
 // tellOfOpenRun says of a run that has not ended whether it goes on, or has to be put back.
 func (m *Machine) tellOfOpenRun(lock string) {

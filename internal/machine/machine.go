@@ -55,13 +55,18 @@ type Machine struct {
 	Journal  *apply.Journal
 	Now      time.Time // when the run, or its present round, began
 
-	options   Options
-	progress  ProgressPrinter
-	release   func() error
-	recovered *apply.Entry // that was interrupted
-	waits     string       // see Waited
-	firstRun  string       // ID of the first run of the command
-	runs      int          // how many there were
+	options  Options
+	progress ProgressPrinter
+	release  func() error
+	killed   killed // what a run that was killed left
+	firstRun string // ID of the first run of the command
+	runs     int    // how many there were
+}
+
+// killed is what a run that was killed left behind.
+type killed struct {
+	run   *apply.Entry // that was taken back
+	waits string       // see Waited
 }
 
 // Open opens the machine. If it is opened for a change, it is locked, and an
