@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -208,15 +209,23 @@ func (t *Tables) Names(_ context.Context, path string) ([]string, error) {
 
 // Failure returns why postmap(1) could not ask a table, "" where it only said nothing
 // of a key: the exit status is 1 for both. What Postfix's programs warn of in main.cf
-// (a parameter that is set twice) is no failure.
+// (a parameter that is set twice) is no failure, nor is what they warn of each table of
+// Berkeley DB since Postfix 3.11.
 func Failure(stderr []byte) string {
 	var lines [][]byte
 	for line := range bytes.Lines(stderr) {
-		if !bytes.Contains(line, []byte(": warning: /etc/postfix/main.cf, line ")) {
+		if !slices.ContainsFunc(harmless, func(words string) bool { return bytes.Contains(line, []byte(words)) }) {
 			lines = append(lines, line)
 		}
 	}
 	return lastLine(bytes.Join(lines, nil))
+}
+
+// harmless are words of warnings that do not keep a program from answering.
+var harmless = []string{
+	": warning: /etc/postfix/main.cf, line ",
+	": hash/btree support is deprecated.",
+	": warning: See /usr/share/doc/postfix/NON_BERKELEYDB_README.gz",
 }
 
 // lastLine returns why a program ended; of a table that could not be asked the
