@@ -62,6 +62,7 @@ var pure = strings.Fields(`
 	internal/same
 	internal/spec
 	internal/state
+	internal/tablefile
 	internal/text
 	internal/tomltext
 	internal/wildcard

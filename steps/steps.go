@@ -55,6 +55,7 @@ var (
 	retireChecks     = step.Step{Name: "Retired", About: "what incoming mail no longer meets", Build: inbound.Retire, Host: true, Postfix: true}
 	clearUp          = step.Step{Name: "Directories", About: "directories that nothing uses any more", Build: inbound.RetireDirectories, Host: true, Postfix: true}
 	replaceSigner    = step.Step{Name: "OtherSigner", About: "who signed until now no longer does", Build: postfix.ReplaceSigner, Postfix: true}
+	makeTables       = step.Step{Name: "Tables", About: "tables of Postfix that are missing beside their text", Build: recipients.Tables, Host: true, Postfix: true}
 	setAliases       = step.Step{Name: "Aliases", About: "who reads root's mail", Build: recipients.Aliases, Host: true}
 	withdrawKeys     = step.Step{Name: "OldKeys", About: "records of keys that no mail under way needs any more", Build: dns.Withdraw, DNS: true}
 	recordKeys       = step.Step{Name: "Ledger", About: "which keys sign, since when, and which are gone", Build: keys.Record}
@@ -69,7 +70,7 @@ var (
 func All() []step.Step {
 	return []step.Step{
 		installPackages, writeSpec, createKeys, publishRecords, deferMail, configureSigner, configureExim, startDaemons, skipReinjection,
-		provideSPF, provideDMARC, listenHere, configurePostfix, guardDoor, retireChecks, writeChecks, guardExim, retireExim, clearUp, replaceSigner, setAliases, withdrawKeys, recordKeys,
+		provideSPF, provideDMARC, listenHere, configurePostfix, guardDoor, retireChecks, writeChecks, guardExim, retireExim, clearUp, replaceSigner, makeTables, setAliases, withdrawKeys, recordKeys,
 	}
 }
 

@@ -17,7 +17,7 @@ func TestTheOrderIsThatOfBecomingTrue(t *testing.T) {
 	for _, s := range steptest.Build(t, steptest.Bare()).Stages {
 		names = append(names, s.Name)
 	}
-	want := []string{"Packages", "Settings", "Keys", "DNS", "DeferMail", "OpenDKIM", "Daemons", "Reinjection", "SPF", "DMARC", "SendOnly", "Postfix", "Door", "Retired", "Directories", "OtherSigner", "Aliases", "OldKeys", "Ledger"}
+	want := []string{"Packages", "Settings", "Keys", "DNS", "DeferMail", "OpenDKIM", "Daemons", "Reinjection", "SPF", "DMARC", "SendOnly", "Postfix", "Door", "Retired", "Directories", "OtherSigner", "Tables", "Aliases", "OldKeys", "Ledger"}
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d)
 	}

@@ -111,6 +111,9 @@ type Postfix struct {
 	// Instances are the configuration directories of further instances, which
 	// have a queue and a master.cf of their own (postmulti(1)).
 	Instances []string
+	// Outdated are tables of whose text a table of another type was made since, which
+	// Postfix does not look into: hash:/etc/postfix/virtual.
+	Outdated []string
 	// QueueDirectory is where chrooted services see their root.
 	QueueDirectory Path
 	// Listed are the domains with mailboxes or aliases here that stand in tables and

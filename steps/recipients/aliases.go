@@ -39,11 +39,17 @@ func Aliases(in step.Input) (state.Stage, []state.Note, error) {
 				Path: postfix.AliasFile + suffix, From: postfix.AliasFile,
 				// Not newaliases(1), which makes all of alias_database: one that is
 				// missing would fail the run, and one that was edited would go live.
-				Argv: []string{"postalias", t + ":" + string(postfix.AliasFile)}, Always: carried,
+				Argv: []string{"postalias", t + ":" + string(postfix.AliasFile)}, Always: carried || outdated(in, t),
 			})
 		}
 	}
 	return stage, nil, nil
+}
+
+// outdated reports whether somebody has made a table of another type of /etc/aliases since.
+func outdated(in step.Input, typ string) bool {
+	p := in.Facts.Postfix
+	return p != nil && slices.Contains(p.Outdated, typ+":"+string(postfix.AliasFile))
 }
 
 // aliasEdit sets the aliases that lead to whom the spec names.

@@ -12,8 +12,10 @@ import (
 	"mailsetup/internal/check/finding"
 	"mailsetup/internal/check/tables"
 	"mailsetup/internal/eximconf"
+	"mailsetup/internal/postmap"
 	"mailsetup/internal/process"
 	"mailsetup/internal/state"
+	"mailsetup/internal/tablefile"
 	"mailsetup/steps/signer"
 )
 
@@ -181,6 +183,7 @@ func (c daemons) stale(ctx context.Context) {
 	}
 	c.stalePostfix(ctx)
 	for _, f := range tables.Check(ctx, c.m, c.s.Facts.Postfix) {
+		f.Fixable = f.Fixable && c.s.SetUp
 		c.add(f)
 	}
 	if status, err := c.m.Status(ctx, signer.Unit); err == nil && c.signs() {
@@ -222,8 +225,8 @@ func (c daemons) queueManager() int {
 // changedSince returns the files that were written after a time.
 func (c daemons) changedSince(ctx context.Context, t time.Time, files ...string) []string {
 	var newer []string
-	for file, at := range tables.Written(ctx, c.m, files...) {
-		if at.After(t.Add(tables.ClockSlack)) {
+	for file, at := range postmap.Written(ctx, c.m, files...) {
+		if at.After(t.Add(tablefile.ClockSlack)) {
 			newer = append(newer, file)
 		}
 	}

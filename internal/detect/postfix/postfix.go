@@ -75,6 +75,7 @@ func Find(ctx context.Context, s source.Source, o source.Options, f *state.Facts
 	}
 	p.Rewrites = rewrites(ctx, s, o, p)
 	listDomains(ctx, s, p)
+	p.Outdated = outdated(ctx, s, p)
 	f.Postfix = p
 	f.Rspamd = usesRspamd(p)
 	return reloadable
