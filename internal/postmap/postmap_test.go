@@ -31,9 +31,9 @@ func TestTables(t *testing.T) {
 		return system.Result{Code: code, Stdout: []byte(stdout), Stderr: []byte(stderr)}
 	}
 	p := &programs{say: map[string]system.Result{
-		"postmap -q root hash:/etc/aliases":       out(0, "ann@lab.example\n", ""),
-		"postmap -q nobody hash:/etc/aliases":     out(1, "", ""),
-		"postmap -q twice hash:/etc/aliases":      out(1, "", "postmap: warning: /etc/postfix/main.cf, line 78: overriding earlier entry: alias_maps=hash:/etc/aliases\n"),
+		"postmap -q root hash:/etc/aliases":   out(0, "ann@lab.example\n", ""),
+		"postmap -q nobody hash:/etc/aliases": out(1, "", ""),
+		"postmap -q twice hash:/etc/aliases":  out(1, "", "postmap: warning: /etc/postfix/main.cf, line 78: overriding earlier entry: alias_maps=hash:/etc/aliases\n"),
 		// As Postfix 3.11.7 of Debian 14 says it.
 		"postmap -q old hash:/etc/old":            out(1, "", "postmap: warning: /etc/old: hash/btree support is deprecated.  Please switch to cdb or lmdb.\npostmap: warning: See /usr/share/doc/postfix/NON_BERKELEYDB_README.gz for more info.\n"),
 		"postmap -q gone btree:/etc/gone":         out(1, "", "postmap: warning: /etc/gone: hash/btree support is deprecated.  Please switch to cdb or lmdb.\npostmap: warning: See /usr/share/doc/postfix/NON_BERKELEYDB_README.gz for more info.\npostmap: fatal: open database /etc/gone.db: No such file or directory\n"),
