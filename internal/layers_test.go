@@ -61,6 +61,7 @@ var pure = strings.Fields(`
 	internal/restrictions
 	internal/same
 	internal/spec
+	internal/spec/syntax
 	internal/state
 	internal/tablefile
 	internal/text

@@ -13,7 +13,7 @@ import (
 	"mailsetup/internal/jsondoc"
 	"mailsetup/internal/machine"
 	"mailsetup/internal/prompt"
-	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/text"
 )
 
@@ -48,7 +48,7 @@ func finish(c console.Console, err error) int {
 		return int(state)
 	}
 	e := failure(c, err)
-	var findings spec.Findings
+	var findings syntax.Findings
 	if errors.As(err, &findings) {
 		for i, line := range strings.Split(e.Message, "\n") {
 			c.Tell("mailsetup: " + line)
@@ -65,7 +65,7 @@ func finish(c console.Console, err error) int {
 
 // failure returns an error as data, with the hints as they have to be typed.
 func failure(c console.Console, err error) *jsondoc.Error {
-	var findings spec.Findings
+	var findings syntax.Findings
 	if !errors.As(err, &findings) {
 		code, hints := exitCode(err)
 		return &jsondoc.Error{Message: message(err), Hints: c.Typed().Lines(hints), Exit: code}
@@ -75,7 +75,7 @@ func failure(c console.Console, err error) *jsondoc.Error {
 		if i > 0 {
 			e.Message += "\n"
 		}
-		e.Message += text.Printable(spec.Finding{Field: f.Field, Text: f.Text}.String())
+		e.Message += text.Printable(syntax.Finding{Field: f.Field, Text: f.Text}.String())
 		e.Hints = append(e.Hints, c.Typed().Lines(hint.Lines(f.Hint))...)
 	}
 	return e

@@ -14,7 +14,7 @@ import (
 	"mailsetup/internal/apt"
 	"mailsetup/internal/console"
 	"mailsetup/internal/jsondoc/jsondoctest"
-	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/stdio"
 	"mailsetup/internal/system"
 	"mailsetup/internal/text"
@@ -63,7 +63,7 @@ func TestFinish(t *testing.T) {
 			"mailsetup: /etc/x:7: is odd\nhint: correct it\n",
 		},
 		{
-			"every finding of a wish", fmt.Errorf("wish: %w", spec.Findings{
+			"every finding of a wish", fmt.Errorf("wish: %w", syntax.Findings{
 				{Field: "--ttl", Text: "is too short", Hint: "3600 is an hour"}, {Field: "--ip", Text: "is private"},
 			}), 2,
 			"mailsetup: --ttl: is too short\nhint: 3600 is an hour\nmailsetup: --ip: is private\n",

@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/console"
 	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 func initCommand(c console.Console) *cli.Command {
@@ -41,7 +42,7 @@ func runSetup(ctx context.Context, c console.Console, a spec.Answers, o options,
 	}
 	u := ui{c, o}
 	p, err := openProvisioner(ctx, u, func(h spec.Host) []string {
-		domain, err := spec.DomainName(a.Domain)
+		domain, err := syntax.DomainName(a.Domain)
 		if err != nil {
 			domain = a.Domain // which is an error that is told later
 		}

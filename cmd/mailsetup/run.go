@@ -13,7 +13,6 @@ import (
 	"mailsetup/internal/provision"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
-	"mailsetup/internal/store"
 )
 
 // ui is where a command talks, with the flags that say how.
@@ -108,8 +107,8 @@ func carryOut(ctx context.Context, u ui, p *provision.Opened, r provision.Reques
 	if err != nil {
 		return err
 	}
-	known := p.Earlier
-	d, r, p.Earlier = nil, provision.Request{}, store.Earlier{} // of ten thousand domains nothing is held twice while they are checked
+	known := p.Forget()
+	d, r = nil, provision.Request{} // of ten thousand domains nothing is held twice while they are checked
 	var found check.Closing
 	if res.Changed() {
 		found = check.After(ctx, p.Machine, known, domains)

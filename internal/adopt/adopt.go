@@ -21,6 +21,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/steps/signer"
@@ -243,13 +244,13 @@ func NothingFound(ctx context.Context, s signers.Source, list []state.Milter) er
 // findings returns the findings in an error, a line each; an error of another kind
 // unchanged.
 func findings(err error) error {
-	var list spec.Findings
+	var list syntax.Findings
 	for _, e := range splitErrors(err) {
 		found, ok := errors.AsType[*opendkim.Error](e)
 		if !ok {
 			return e
 		}
-		list = append(list, spec.Finding{Field: found.Place.String(), Text: found.What, Hint: found.Hint})
+		list = append(list, syntax.Finding{Field: found.Place.String(), Text: found.What, Hint: found.Hint})
 	}
 	if len(list) > 0 {
 		list[len(list)-1].Hint += "\n" + hint.Again("--overwrite-drift") + " sets OpenDKIM up anew instead, with other keys"

@@ -15,6 +15,7 @@ import (
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	"mailsetup/internal/system/systemtest"
@@ -159,12 +160,12 @@ func TestDetectRefuses(t *testing.T) {
 	files.PutFile("/etc/opendkim/SigningTable", "*@lab.example a\n*@host b\n")
 	files.PutFile("/etc/opendkim/KeyTable", "a lab.example:Mail:/etc/dkimkeys/gone\nb news.example:mail:/etc/../k\n")
 	_, err := adopt.Detect(files, f, adopt.Options{Now: now})
-	if list, ok := errors.AsType[spec.Findings](err); !ok || len(list) != 1 || !strings.HasPrefix(list[0].Field, "/etc/opendkim/SigningTable:2") {
+	if list, ok := errors.AsType[syntax.Findings](err); !ok || len(list) != 1 || !strings.HasPrefix(list[0].Field, "/etc/opendkim/SigningTable:2") {
 		t.Errorf("%v", err)
 	}
 	files.PutFile("/etc/opendkim/SigningTable", "*@lab.example a\n*@news.example b\n")
 	_, err = adopt.Detect(files, f, adopt.Options{Now: now})
-	list, ok := errors.AsType[spec.Findings](err)
+	list, ok := errors.AsType[syntax.Findings](err)
 	if !ok || len(list) != 2 || list[0].Field != "/etc/opendkim/KeyTable:1" || list[0].Hint != "put the file back, or take the row out" ||
 		list[1].Field != "/etc/opendkim/KeyTable:2" || list[1].Hint != "correct the path\nagain, with --overwrite-drift sets OpenDKIM up anew instead, with other keys" {
 		t.Errorf("%+v", list)
@@ -181,7 +182,7 @@ func TestDetectRefusesAKeyOfRoots(t *testing.T) {
 	files, f, key := byHand(t)
 	files.Put("/etc/dkimkeys/mail.private", state.Object{Kind: state.Regular, Mode: 0o600, Owner: state.Root, Content: key.PEM()})
 	_, err := adopt.Detect(files, f, adopt.Options{Now: now})
-	list, _ := errors.AsType[spec.Findings](err)
+	list, _ := errors.AsType[syntax.Findings](err)
 	if len(list) == 0 || list[0].Hint != "name another file, or if this is its key: chown opendkim: /etc/dkimkeys/mail.private" ||
 		!strings.Contains(list[0].Text, "the key of lab.example: OpenDKIM runs as opendkim and cannot use it: ") {
 		t.Errorf("%+v, %v", list, err)

@@ -9,6 +9,7 @@ import (
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // Answer completes an answer from the set-up: the domain, if none was named, its
@@ -21,7 +22,7 @@ func (t *Setup) Answer(a spec.Answers, host string) (spec.Answers, error) {
 		a.Domain = t.nearest(host)
 	}
 	name := a.Domain
-	if n, err := spec.DomainName(name); err == nil {
+	if n, err := syntax.DomainName(name); err == nil {
 		name = n
 	}
 	d := t.Domain(name)

@@ -12,6 +12,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 	steps "mailsetup/steps/signer"
@@ -107,7 +108,7 @@ type eximKey struct {
 func eximKeys(files system.Reader, hand state.EximDKIM) ([]eximKey, error) {
 	var keys []eximKey
 	add := func(domain, path string) error {
-		name, err := spec.DomainName(domain)
+		name, err := syntax.DomainName(domain)
 		if err != nil {
 			return nil // of which no mail is
 		}

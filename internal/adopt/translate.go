@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/hint"
 	"mailsetup/internal/opendkim"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 	"mailsetup/steps/signer"
@@ -73,16 +74,16 @@ func checkArguments(o *state.OpenDKIM) error {
 // translateDomain turns the rows of a signing domain into senders.
 func translateDomain(s opendkim.Signer, now time.Time) (spec.Domain, error) {
 	d := spec.Domain{Name: s.Domain, Partial: true}
-	name, err := spec.DomainName(s.Domain)
+	name, err := syntax.DomainName(s.Domain)
 	if err != nil || name != s.Domain {
 		return d, at(s.KeyAt, "the domain %q in d= is none that mail can have: %v", s.Domain, err)
 	}
-	if d.Selector, err = spec.Selector(s.Selector); err != nil {
+	if d.Selector, err = syntax.Selector(s.Selector); err != nil {
 		d.Selector = spec.DefaultSelector(now) // of the next key, if ever
 	}
 	var errs []error
 	for _, r := range s.Rows {
-		sender, err := spec.Sender(r.Pattern)
+		sender, err := syntax.Sender(r.Pattern)
 		if err != nil {
 			errs = append(errs, at(r.Place, "%s: %v", r.Text, err))
 			continue
@@ -98,7 +99,7 @@ func translateDomain(s opendkim.Signer, now time.Time) (spec.Domain, error) {
 		if r.Identity == "" {
 			continue
 		}
-		id, err := spec.Identity(sender + " " + r.Identity)
+		id, err := syntax.Identity(sender + " " + r.Identity)
 		if err != nil {
 			err = at(r.Place, "%v", err)
 		}
@@ -132,14 +133,14 @@ func keptLines(setup opendkim.Setup, f state.Facts) ([]string, error) {
 	for _, s := range c.Effective() {
 		is, there := ours.Get(s.Name)
 		verifies := setup.Idle != "" && strings.EqualFold(s.Name, "Mode") && !strings.Contains(s.Value, "s")
-		if verifies || spec.IsReserved(s.Name) || there && sameSetting(is.Value, s.Value) {
+		if verifies || syntax.IsReserved(s.Name) || there && sameSetting(is.Value, s.Value) {
 			continue
 		}
 		if p := replacedFile(s.Value); p != "" {
 			errs = append(errs, at(s.Place, "%s names %s, which mailsetup will write anew: give it a file of its own", s.Name, p))
 			continue
 		}
-		line, err := spec.OpenDKIMLine(strings.Join(strings.Fields(s.Name+" "+s.Value), " "))
+		line, err := syntax.OpenDKIMLine(strings.Join(strings.Fields(s.Name+" "+s.Value), " "))
 		if err != nil {
 			errs = append(errs, at(s.Place, "%s: %v", s.Name, err))
 		}
@@ -193,7 +194,7 @@ func keptHosts(hosts []opendkim.Host, f state.Facts) ([]string, error) {
 	var errs []error
 	places := map[string]opendkim.Place{}
 	for _, h := range hosts {
-		name, err := spec.Trusted(h.Name)
+		name, err := syntax.Trusted(h.Name)
 		if err != nil {
 			errs = append(errs, at(h.Place, "%v", err))
 		}

@@ -22,6 +22,7 @@ import (
 	"mailsetup/internal/postmap"
 	"mailsetup/internal/recipient"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 	"mailsetup/internal/system"
@@ -238,10 +239,10 @@ func (o Options) choose(s subject.Server, logf func(string, ...any)) ([]subject.
 	if names := o.Domains; len(names) > 0 {
 		list = nil
 		for _, given := range names {
-			name, err := spec.DomainName(given)
-			if bad, ok := errors.AsType[*spec.BadValue](err); ok {
+			name, err := syntax.DomainName(given)
+			if bad, ok := errors.AsType[*syntax.BadValue](err); ok {
 				f := bad.Finding("DOMAIN")
-				return nil, hint.NewUsage(f.Hint, "%s", spec.Finding{Field: f.Field, Text: f.Text})
+				return nil, hint.NewUsage(f.Hint, "%s", syntax.Finding{Field: f.Field, Text: f.Text})
 			}
 			if !slices.Contains(list, name) {
 				list = append(list, name)

@@ -8,14 +8,14 @@ import (
 	"fmt"
 	"strings"
 
-	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // List is a list of domains, with what is wrong with it.
 type List struct {
 	Names      []string // in A-labels, each once, in the order given
 	Duplicates []string // those given again
-	Findings   spec.Findings
+	Findings   syntax.Findings
 
 	known map[string]bool
 }
@@ -25,8 +25,8 @@ func (l *List) Add(given, place string) {
 	if l.known == nil {
 		l.known = map[string]bool{}
 	}
-	name, err := spec.DomainName(given)
-	bad := (*spec.BadValue)(nil)
+	name, err := syntax.DomainName(given)
+	bad := (*syntax.BadValue)(nil)
 	switch {
 	case errors.As(err, &bad):
 		l.Findings = append(l.Findings, bad.Finding(place))

@@ -13,6 +13,7 @@ import (
 	"mailsetup/internal/inbound"
 	"mailsetup/internal/parallel"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 )
 
@@ -105,7 +106,7 @@ func secondariesOf(ctx context.Context, client *dnsclient.Client, domain, self s
 		}
 		slices.SortFunc(e.addresses, netip.Addr.Compare)
 		for _, a := range e.addresses {
-			if public, err := spec.Address(a.String()); err == nil {
+			if public, err := syntax.Address(a.String()); err == nil {
 				found = append(found, inbound.Secondary{Host: host, Address: public})
 			}
 		}

@@ -6,6 +6,7 @@ import (
 
 	"mailsetup/internal/hint"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/text"
 )
 
@@ -21,10 +22,10 @@ func Choose(sp spec.Spec, names []string) ([]spec.Domain, error) {
 	var list []spec.Domain
 	seen := map[string]bool{}
 	for _, given := range names {
-		name, err := spec.DomainName(given)
-		if bad := (*spec.BadValue)(nil); errors.As(err, &bad) {
+		name, err := syntax.DomainName(given)
+		if bad := (*syntax.BadValue)(nil); errors.As(err, &bad) {
 			f := bad.Finding("DOMAIN")
-			return nil, hint.NewUsage(f.Hint, "%s", spec.Finding{Field: f.Field, Text: f.Text})
+			return nil, hint.NewUsage(f.Hint, "%s", syntax.Finding{Field: f.Field, Text: f.Text})
 		}
 		i := slices.IndexFunc(sp.Domains, func(d spec.Domain) bool { return d.Name == name })
 		if i < 0 {

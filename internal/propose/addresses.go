@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/wizard"
 	"mailsetup/steps/records"
 )
@@ -61,6 +61,6 @@ func (b *Basis) sendingAddresses(host string) wizard.Proposal {
 }
 
 func isPublic(a netip.Addr) bool {
-	_, err := spec.Address(a.String())
+	_, err := syntax.Address(a.String())
 	return err == nil
 }

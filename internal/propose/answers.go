@@ -6,6 +6,7 @@ import (
 
 	"mailsetup/internal/hint"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/steps/records"
 )
 
@@ -25,7 +26,7 @@ func (b *Basis) Fill(a spec.Answers) spec.Answers {
 		}
 	}
 	a.Receive = cmp.Or(a.Receive, p.Receive.Value)
-	if domain, err := spec.DomainName(a.Domain); err == nil {
+	if domain, err := syntax.DomainName(a.Domain); err == nil {
 		given := len(a.SPFInclude)
 		a, _ = FromRecords(a, b.Facts, domain)
 		if given == 0 && len(a.SPFInclude) > 0 { // who sends for every domain sends for one that has others, too

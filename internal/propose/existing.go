@@ -8,6 +8,7 @@ import (
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/steps/records"
 )
@@ -60,7 +61,7 @@ func fromSPF(a *spec.Answers, s policy.SPF, domain string) {
 	fillEmpty(&a.SPFAll, all)
 	if len(a.SPFInclude) == 0 {
 		for _, i := range s.Includes() {
-			if name, err := spec.SPFInclude(i); err == nil && name != domain && !slices.Contains(a.SPFInclude, name) {
+			if name, err := syntax.SPFInclude(i); err == nil && name != domain && !slices.Contains(a.SPFInclude, name) {
 				a.SPFInclude = append(a.SPFInclude, name)
 			}
 		}
@@ -100,7 +101,7 @@ func fillEmpty(answer *string, value string) { *answer = cmp.Or(*answer, value) 
 func reportAddresses(uris []string) []string {
 	var list []string
 	for _, u := range uris {
-		if uri, err := spec.Report(records.WithoutSizeLimit(u)); err == nil && !slices.Contains(list, uri) {
+		if uri, err := syntax.Report(records.WithoutSizeLimit(u)); err == nil && !slices.Contains(list, uri) {
 			list = append(list, uri)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/machine"
 	"mailsetup/internal/plan"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 	"mailsetup/steps/step"
@@ -82,10 +83,10 @@ func lookupSpec(a spec.Answers, old *spec.Spec) *spec.Spec {
 	if old != nil {
 		w = *old
 	}
-	if n, err := spec.DomainName(a.Domain); err == nil {
+	if n, err := syntax.DomainName(a.Domain); err == nil {
 		w.Host.Domain = n
 	}
-	if n, err := spec.Hostname(a.Hostname); err == nil {
+	if n, err := syntax.Hostname(a.Hostname); err == nil {
 		w.Host.Hostname = n
 	}
 	return &w

@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/adopt"
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/wizard"
 )
@@ -27,8 +28,8 @@ type Basis struct {
 
 // Proposals returns what the wizard proposes, given the answers so far.
 func (b *Basis) Proposals(a spec.Answers) wizard.Proposals {
-	host := cmp.Or(normalized(a.Hostname, spec.Hostname), b.Facts.FQDN)
-	domain := cmp.Or(normalized(a.Domain, spec.DomainName), parent(host))
+	host := cmp.Or(normalized(a.Hostname, syntax.Hostname), b.Facts.FQDN)
+	domain := cmp.Or(normalized(a.Domain, syntax.DomainName), parent(host))
 	p := wizard.Proposals{
 		Domain:   wizard.Proposal{Value: domain, Why: "the host name without its first label"},
 		Hostname: wizard.Proposal{Value: b.Facts.FQDN, Why: "this machine's own name"},
@@ -101,7 +102,7 @@ func (b *Basis) spfRedirect(a spec.Answers, p wizard.Proposals) wizard.Proposal 
 	switch {
 	case b.Spec != nil && a.SPFRedirect == "yes":
 		return wizard.Proposal{Value: b.Spec.Host.Domain, Why: "as you asked"}
-	case a.SPFRedirect == "no" || redirect == normalized(a.Domain, spec.DomainName):
+	case a.SPFRedirect == "no" || redirect == normalized(a.Domain, syntax.DomainName):
 	case redirect != "" && a.SPFAll+strings.Join(a.SPFInclude, "")+p.SPFAll.Value+p.SPFInclude.Value == "":
 		return wizard.Proposal{Value: redirect, Why: fromHost}
 	}

@@ -22,6 +22,7 @@ import (
 	"mailsetup/internal/same"
 	"mailsetup/internal/signers"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/store"
 	"mailsetup/internal/wizard"
@@ -134,7 +135,7 @@ func (p *Proposer) Init(ctx context.Context, a spec.Answers) (Result, error) {
 	if p.Root != "" && (a.MTA == spec.Exim || p.Spec != nil && p.Spec.Host.MTA == spec.Exim) {
 		return Result{}, hint.NewUsage("run it on the server itself, without --root", "mailsetup sets up exim4 on a running system alone")
 	}
-	d := p.draft(step.Scope{}.Recheck(append(p.Recheck, normalized(a.Domain, spec.DomainName))...))
+	d := p.draft(step.Scope{}.Recheck(append(p.Recheck, normalized(a.Domain, syntax.DomainName))...))
 	if p.InboundOnly {
 		d.Scope = step.HostOnly()
 	}
@@ -221,7 +222,7 @@ func (d *draft) adopt(ctx context.Context, a spec.Answers) (spec.Answers, error)
 	if d.InboundOnly { // what is taken over has domains
 		d.Scope = step.Scope{}
 	}
-	host := cmp.Or(normalized(a.Hostname, spec.Hostname), d.Facts.FQDN)
+	host := cmp.Or(normalized(a.Hostname, syntax.Hostname), d.Facts.FQDN)
 	if a, err = d.Adopted.Answer(a, host); err != nil {
 		return a, err
 	}
@@ -259,7 +260,7 @@ func (d *draft) checkAdopted(ctx context.Context, domain, mta string, first *spe
 	switch {
 	case d.Adopted.SignsNothing():
 		return hint.NewUsage("mailsetup init lets it sign, and keeps its settings", "%s was set up by hand and signs nothing: there is no key to take over", signer.ConfFile)
-	case d.Adopted != nil && domain != "" && d.Adopted.Domain(normalized(domain, spec.DomainName)) == nil:
+	case d.Adopted != nil && domain != "" && d.Adopted.Domain(normalized(domain, syntax.DomainName)) == nil:
 		return hint.NewUsage("mailsetup init --domain "+domain+" adds it, and takes over what is here", "%s does not sign for %s here", map[bool]string{true: "exim4", false: "OpenDKIM"}[mta == spec.Exim], domain)
 	case d.Adopted != nil:
 		return nil
@@ -316,7 +317,7 @@ func (d *draft) complete(ctx context.Context, a spec.Answers) (spec.Answers, err
 		return a, hint.NewUsage("add --yes", "nobody can be asked here: stdin or stdout is not a terminal")
 	}
 	if len(flags) > 0 {
-		return a, b.missing(flags, normalized(a.Hostname, spec.Hostname))
+		return a, b.missing(flags, normalized(a.Hostname, syntax.Hostname))
 	}
 	return d.selector(ctx, a)
 }
@@ -346,8 +347,8 @@ func (d *draft) ask(ctx context.Context, fixed spec.Answers) (spec.Answers, erro
 func (d *draft) proposals(ctx context.Context, a spec.Answers) wizard.Proposals {
 	b := d.basis()
 	list := b.Proposals(a)
-	list.Addresses = b.sendingAddresses(cmp.Or(normalized(a.Hostname, spec.Hostname), d.Facts.FQDN))
-	if domain, invalid := spec.DomainName(a.Domain); invalid == nil {
+	list.Addresses = b.sendingAddresses(cmp.Or(normalized(a.Hostname, syntax.Hostname), d.Facts.FQDN))
+	if domain, invalid := syntax.DomainName(a.Domain); invalid == nil {
 		selector := d.selectors().Choose(ctx, domain, b.defaults().Selector)
 		list.Selector = wizard.Proposal{Value: selector, Why: "nobody uses it yet"}
 	}
@@ -369,7 +370,7 @@ func (d *draft) selector(ctx context.Context, a spec.Answers) (spec.Answers, err
 	if d.Spec.Has(a.Domain) {
 		return a, nil
 	}
-	domain, err := spec.DomainName(a.Domain)
+	domain, err := syntax.DomainName(a.Domain)
 	if err != nil || d.Adopted.Domain(domain) != nil {
 		return a, nil // Spec reports it with everything else; the key is there already
 	}
@@ -383,7 +384,7 @@ func (d *draft) selector(ctx context.Context, a spec.Answers) (spec.Answers, err
 		a.Selector = selectors.Choose(ctx, domain, d.basis().defaults().Selector)
 		return a, nil
 	}
-	if s, err := spec.Selector(a.Selector); err == nil && selectors.InUse(ctx, domain, s) {
+	if s, err := syntax.Selector(a.Selector); err == nil && selectors.InUse(ctx, domain, s) {
 		why := "is in use already; a selector is never used twice"
 		if target := selectors.Alias(ctx, domain, s); target != "" {
 			why = "is a CNAME of " + dnsname.TrimDot(target) + " in DNS: no key can stand beside it"

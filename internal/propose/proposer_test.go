@@ -19,6 +19,7 @@ import (
 	"mailsetup/internal/plan"
 	"mailsetup/internal/propose"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system/systemtest"
 	"mailsetup/internal/wizard"
@@ -173,7 +174,7 @@ func TestInitAsks(t *testing.T) {
 			t.Errorf("for the domain %+v, %v", then, err)
 		}
 		a.RootAlias = "nobody@lab.example"
-		var bad *spec.BadValue
+		var bad *syntax.BadValue
 		if err := o.WhyUnread(ctx, a); !errors.As(err, &bad) || bad.Value != "nobody@lab.example" || !strings.HasPrefix(bad.Why, "would not do: ") {
 			t.Errorf("an address that nobody has: %v", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/steps/recipients"
 	"mailsetup/steps/step"
 )
@@ -61,5 +62,5 @@ func (d *draft) whyUnread(ctx context.Context, a spec.Answers) error {
 	}
 	_, why, _ := strings.Cut(refusal.What, ": ")
 	hint := strings.NewReplacer(": --root-alias ADDRESS", "", ": --notify ADDRESS", "").Replace(refusal.Hint)
-	return &spec.BadValue{Field: "address", Value: address, Why: "would not do: " + why, Hint: hint}
+	return &syntax.BadValue{Field: "address", Value: address, Why: "would not do: " + why, Hint: hint}
 }

@@ -65,6 +65,13 @@ func (p *Opened) Close() {
 // SetUp returns the spec of a server that init was run on.
 func (p *Opened) SetUp() (spec.Spec, error) { return p.Earlier.SetUp(p.Machine.Kind()) }
 
+// Forget returns what earlier runs left, and holds it no longer.
+func (p *Opened) Forget() store.Earlier {
+	known := p.Earlier
+	p.Earlier = store.Earlier{}
+	return known
+}
+
 // Reload reads the keys and the hashes of files again, which a run has changed.
 func (p *Opened) Reload() error { return p.Earlier.Reload(p.Machine.Sys) }
 

@@ -1,6 +1,9 @@
 package spec
 
-import "mailsetup/internal/inbound"
+import (
+	"mailsetup/internal/inbound"
+	"mailsetup/internal/spec/syntax"
+)
 
 // Answers are what flags and the wizard produced, as text. Empty means that
 // nobody answered. In the lists, in RootAlias and in Notify the single word
@@ -84,7 +87,7 @@ func (s *Spec) domain(given string) *Domain {
 	name := s.Host.Domain
 	if given != "" {
 		var err error
-		if name, err = DomainName(given); err != nil {
+		if name, err = syntax.DomainName(given); err != nil {
 			return nil
 		}
 	}
@@ -97,9 +100,9 @@ func (s *Spec) domain(given string) *Domain {
 }
 
 // Check finds what is wrong with the given answers alone: nothing is missing yet.
-func (a Answers) Check() Findings {
+func (a Answers) Check() syntax.Findings {
 	var f findingList
-	setField(&f, "--domain", a.Domain, new(string), DomainName)
+	setField(&f, "--domain", a.Domain, new(string), syntax.DomainName)
 	a.host(&f, &Host{})
 	a.domain(&f, &Domain{}, false)
 	a.consents(&f, &Spec{})

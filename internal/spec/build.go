@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mailsetup/internal/spec/syntax"
 )
 
 // The defaults of what nobody answered.
@@ -27,14 +29,14 @@ func DefaultSelector(now time.Time) string { return now.Format("200601") }
 // Spec builds the intent. An answer wins over the old spec, which wins over
 // the defaults. A domain that the old spec does not have is added to it; the
 // primary domain stays the one it was.
-func (a Answers) Spec(old *Spec, now time.Time) (Spec, Findings) {
+func (a Answers) Spec(old *Spec, now time.Time) (Spec, syntax.Findings) {
 	var f findingList
 	var out Spec
 	if old != nil {
 		out = old.clone(1)
 	}
 	name := out.Host.Domain
-	setField(&f, "--domain", a.Domain, &name, DomainName)
+	setField(&f, "--domain", a.Domain, &name, syntax.DomainName)
 	a.host(&f, &out.Host)
 	if out.Host.Domain == "" {
 		out.Host.Domain = name
@@ -74,13 +76,13 @@ func (a Answers) applyToDomain(f *findingList, s *Spec, d *Domain, exists bool) 
 // WithDomains returns the spec with a new domain for each of the answers. Answers about
 // the host are ignored, but for the DNS mode, which is that of the new domain. An
 // existing domain stays as it is.
-func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, Findings) {
+func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, syntax.Findings) {
 	var f findingList
 	out := s.clone(len(list))
 	there := map[string]bool{}
 	for _, a := range list {
 		name := ""
-		setField(&f, "DOMAIN", a.Domain, &name, DomainName)
+		setField(&f, "DOMAIN", a.Domain, &name, syntax.DomainName)
 		if name == "" || there[name] || s.Has(name) {
 			continue
 		}
@@ -90,9 +92,9 @@ func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, Findings) {
 		if d.DNS == out.Host.DNS {
 			d.DNS = ""
 		}
-		setField(&f, "--rfc2136-server", a.UpdateServer, &d.Update.Server, UpdateServer)
-		setField(&f, "--rfc2136-key", a.UpdateKey, &d.Update.KeyFile, UpdateKey)
-		setField(&f, "--dns-hook", a.Hook, &d.Update.Hook, Hook)
+		setField(&f, "--rfc2136-server", a.UpdateServer, &d.Update.Server, syntax.UpdateServer)
+		setField(&f, "--rfc2136-key", a.UpdateKey, &d.Update.KeyFile, syntax.UpdateKey)
+		setField(&f, "--dns-hook", a.Hook, &d.Update.Hook, syntax.Hook)
 		a.applyToDomain(&f, &out, &d, false)
 		out.Domains = append(out.Domains, d)
 	}
@@ -134,21 +136,21 @@ func (a Answers) consents(f *findingList, s *Spec) {
 // host applies the answers about the host.
 func (a Answers) host(f *findingList, h *Host) {
 	h.Version = Version
-	setField(f, "--hostname", a.Hostname, &h.Hostname, Hostname)
-	setList(f, "--ip", a.Addresses, &h.Addresses, Address)
+	setField(f, "--hostname", a.Hostname, &h.Hostname, syntax.Hostname)
+	setList(f, "--ip", a.Addresses, &h.Addresses, syntax.Address)
 	setField(f, "--dns", a.DNS, &h.DNS, DNS)
 	h.DNS = cmp.Or(h.DNS, DNSManual)
 	setField(f, "--mta", a.MTA, &h.MTA, MTA)
 	setField(f, "--send-only", a.SendOnly, &h.SendOnly, YesNo)
-	setOrEmpty(f, "--root-alias", a.RootAlias, &h.RootAlias, MailAddress)
-	setOrEmpty(f, "--notify", a.Notify, &h.Notify, MailAddress)
+	setOrEmpty(f, "--root-alias", a.RootAlias, &h.RootAlias, syntax.MailAddress)
+	setOrEmpty(f, "--notify", a.Notify, &h.Notify, syntax.MailAddress)
 	setField(f, "--milter-default-action", a.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
 	h.MilterDefaultAction = cmp.Or(h.MilterDefaultAction, DefaultAction)
 	setField(f, "--sign-bounces", a.SignBounces, &h.SignBounces, SignBounces)
 	h.Drain = cmp.Or(h.Drain, DefaultDrain)
-	setField(f, "--rfc2136-server", a.UpdateServer, &h.Update.Server, UpdateServer)
-	setField(f, "--rfc2136-key", a.UpdateKey, &h.Update.KeyFile, UpdateKey)
-	setField(f, "--dns-hook", a.Hook, &h.Update.Hook, Hook)
+	setField(f, "--rfc2136-server", a.UpdateServer, &h.Update.Server, syntax.UpdateServer)
+	setField(f, "--rfc2136-key", a.UpdateKey, &h.Update.KeyFile, syntax.UpdateKey)
+	setField(f, "--dns-hook", a.Hook, &h.Update.Hook, syntax.Hook)
 	a.Inbound.Apply(&h.Inbound, f.add)
 }
 
@@ -180,30 +182,30 @@ func (a Answers) domain(f *findingList, d *Domain, exists bool) {
 	if exists {
 		a.refuseRotation(f, *d)
 	} else {
-		setField(f, "--selector", a.Selector, &d.Selector, Selector)
+		setField(f, "--selector", a.Selector, &d.Selector, syntax.Selector)
 		setField(f, "--key-bits", a.KeyBits, &d.KeyBits, KeyBits)
 	}
 	setField(f, "--receive", a.Receive, &d.Receive, YesNo)
 	setField(f, "--ttl", a.TTL, &d.TTL, TTL)
 	setField(f, "--dns-new-zone", a.NewZone, &d.NewZone, YesNo)
-	setList(f, "--ns", a.NS, &d.NS, Hostname)
+	setList(f, "--ns", a.NS, &d.NS, syntax.Hostname)
 	setField(f, "--wildcard-records", a.WildcardRecords, &d.WildcardRecords, WildcardRecords)
 	setField(f, "--subdomains", a.Subdomains, &d.Subdomains, YesNo)
 	setField(f, "--spf-all", a.SPFAll, &d.SPF.All, SPFAll)
-	setList(f, "--spf-include", a.SPFInclude, &d.SPF.Include, SPFInclude)
+	setList(f, "--spf-include", a.SPFInclude, &d.SPF.Include, syntax.SPFInclude)
 	setField(f, "--dmarc", a.DMARC, &d.DMARC.Policy, DMARCPolicy)
 	setField(f, "--dmarc-sp", a.DMARCSP, &d.DMARC.SubdomainPolicy, DMARCPolicy)
 	setField(f, "--adkim", a.ADKIM, &d.DMARC.ADKIM, Alignment)
 	setField(f, "--aspf", a.ASPF, &d.DMARC.ASPF, Alignment)
-	setList(f, "--rua", a.RUA, &d.DMARC.RUA, Report)
-	setList(f, "--ruf", a.RUF, &d.DMARC.RUF, Report)
+	setList(f, "--rua", a.RUA, &d.DMARC.RUA, syntax.Report)
+	setList(f, "--ruf", a.RUF, &d.DMARC.RUF, syntax.Report)
 }
 
 // refuseRotation refuses answers that would change the key of a domain that signs
 // already.
 func (a Answers) refuseRotation(f *findingList, d Domain) {
 	selector, bits := d.Selector, d.KeyBits
-	setField(f, "--selector", a.Selector, &selector, Selector)
+	setField(f, "--selector", a.Selector, &selector, syntax.Selector)
 	setField(f, "--key-bits", a.KeyBits, &bits, KeyBits)
 	if selector != d.Selector {
 		f.add("--selector", fmt.Sprintf("%q instead of %q is a rotation of the key of %s", selector, d.Selector, d.Name),
@@ -234,7 +236,7 @@ func defaultReports(h Host, d Domain) []string {
 
 // findingList collects findings about the answers.
 type findingList struct {
-	findings Findings
+	findings syntax.Findings
 	// place says where a field was given, nil where its name says that.
 	place func(field string) string
 }
@@ -250,11 +252,11 @@ func (f *findingList) add(field, text, hint string) {
 		}
 		field = f.place(field)
 	}
-	f.findings = append(f.findings, Finding{Field: field, Text: text, Hint: hint})
+	f.findings = append(f.findings, syntax.Finding{Field: field, Text: text, Hint: hint})
 }
 
 func (f *findingList) bad(field string, err error) {
-	if bad, ok := errors.AsType[*BadValue](err); ok {
+	if bad, ok := errors.AsType[*syntax.BadValue](err); ok {
 		found := bad.Finding(field)
 		f.add(found.Field, found.Text, found.Hint)
 		return

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mailsetup/internal/spec/syntax"
 )
 
 func november() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC) }
@@ -130,7 +132,7 @@ func TestSpecRefusesRotation(t *testing.T) {
 --key-bits: 4096 instead of 2048 is a rotation of the key of shop.example; hint: leave the flag out; write key_bits = 4096 into /etc/mailsetup/domains.d/shop.example.toml, and rotate-dkim replaces a key that is smaller`
 	equal(t, "findings", findings.Error(), want)
 	same, findings := Answers{Selector: " 202611.", KeyBits: "2048"}.Spec(&old, november())
-	equal(t, "findings on the same key", findings, Findings(nil))
+	equal(t, "findings on the same key", findings, syntax.Findings(nil))
 	equal(t, "the same key", same, old)
 }
 

@@ -3,25 +3,27 @@ package spec
 import (
 	"slices"
 	"strings"
+
+	"mailsetup/internal/spec/syntax"
 )
 
 // ExistingRecords parses whether records of the administrator's may be changed.
 func ExistingRecords(s string) (bool, error) {
-	word, err := choice("existing-records", s, "change edits the line in your zone file, keep leaves it alone", nil, "change", "keep")
+	word, err := syntax.OneOf("existing-records", s, "change edits the line in your zone file, keep leaves it alone", nil, "change", "keep")
 	return word == "change", err
 }
 
 // ServiceMilters accepts whether the signer may be added to the milters of a
 // service that has its own.
 func ServiceMilters(s string) (bool, error) {
-	word, err := choice("service-milters", s, "merge adds the signer to the service's own milters, keep leaves them alone", nil, "merge", "keep")
+	word, err := syntax.OneOf("service-milters", s, "merge adds the signer to the service's own milters, keep leaves them alone", nil, "merge", "keep")
 	return word == "merge", err
 }
 
 // WildcardRecords parses what happens to wildcard records at names that exist from now
 // on: Copy or Drop.
 func WildcardRecords(s string) (string, error) {
-	return choice("wildcard-records", s, "copy publishes them at the new names, too, drop goes on without them", nil, Copy, Drop)
+	return syntax.OneOf("wildcard-records", s, "copy publishes them at the new names, too, drop goes on without them", nil, Copy, Drop)
 }
 
 // What becomes of records that a wildcard of the zone answered for names which
@@ -33,7 +35,7 @@ const (
 
 // SignBounces accepts whether bounces go through all milters to get signed.
 func SignBounces(s string) (string, error) {
-	return choice("sign-bounces", s, "yes shows bounces to your other milters, too", nil, "yes", "no")
+	return syntax.OneOf("sign-bounces", s, "yes shows bounces to your other milters, too", nil, "yes", "no")
 }
 
 // Exim is the mail server exim4.
@@ -41,26 +43,26 @@ const Exim = "exim4"
 
 // MTA accepts a mail server; Postfix is "".
 func MTA(s string) (string, error) {
-	name, err := choice("mta", s, "the mail server that signs: exim4 does it itself, Postfix asks OpenDKIM", nil, "postfix", Exim)
+	name, err := syntax.OneOf("mta", s, "the mail server that signs: exim4 does it itself, Postfix asks OpenDKIM", nil, "postfix", Exim)
 	return strings.TrimPrefix(name, "postfix"), err
 }
 
 // Repair accepts whether records that are gone are put back.
 func Repair(s string) (string, error) {
-	return choice("repair", s, "no only tells of records that are gone, yes puts them back into a zone of this machine, once a week at most", nil, "yes", "no")
+	return syntax.OneOf("repair", s, "no only tells of records that are gone, yes puts them back into a zone of this machine, once a week at most", nil, "yes", "no")
 }
 
 // OtherSigner parses whether ours replaces another milter that signs a domain's mail
 // already.
 func OtherSigner(s string) (bool, error) {
-	word, err := choice("other-signer", s, "replace switches its signing off and signs here, keep leaves signing to it", nil, "replace", "keep")
+	word, err := syntax.OneOf("other-signer", s, "replace switches its signing off and signs here, keep leaves signing to it", nil, "replace", "keep")
 	return word == "replace", err
 }
 
 // SignedBy accepts who signs a domain's mail.
 func SignedBy(s string) (string, error) {
 	if strings.TrimSpace(s) != ByOther {
-		return "", &BadValue{Field: "signed_by", Value: s, Why: "is not \"other\"", Hint: `"other" leaves signing to a milter that was here before, "" is mailsetup's OpenDKIM`}
+		return "", &syntax.BadValue{Field: "signed_by", Value: s, Why: "is not \"other\"", Hint: `"other" leaves signing to a milter that was here before, "" is mailsetup's OpenDKIM`}
 	}
 	return ByOther, nil
 }
@@ -69,17 +71,17 @@ func SignedBy(s string) (string, error) {
 func NonsigningMilter(s string) (string, error) {
 	text := strings.TrimSpace(s)
 	transport, address, _ := strings.Cut(text, ":")
-	if !slices.Contains([]string{"inet", "unix", "local"}, transport) || address == "" || plainFault(text) != "" || strings.ContainsAny(text, ",{}") {
-		return "", &BadValue{Field: "nonsigning_milters", Value: s, Why: "is no milter", Hint: "as in inet:192.0.2.7:8891; postconf smtpd_milters shows them"}
+	if !slices.Contains([]string{"inet", "unix", "local"}, transport) || address == "" || syntax.PlainFault(text) != "" || strings.ContainsAny(text, ",{}") {
+		return "", &syntax.BadValue{Field: "nonsigning_milters", Value: s, Why: "is no milter", Hint: "as in inet:192.0.2.7:8891; postconf smtpd_milters shows them"}
 	}
 	return text, nil
 }
 
 // BlockList accepts the zone of a block list.
 func BlockList(s string) (string, error) {
-	zone, err := DomainName(s)
+	zone, err := syntax.DomainName(s)
 	if err != nil {
-		return "", &BadValue{Field: "block_lists", Value: s, Why: "is no zone", Hint: "as in bl.spamcop.net, or with a key KEY.zen.dq.spamhaus.net"}
+		return "", &syntax.BadValue{Field: "block_lists", Value: s, Why: "is no zone", Hint: "as in bl.spamcop.net, or with a key KEY.zen.dq.spamhaus.net"}
 	}
 	return zone, nil
 }
@@ -87,7 +89,7 @@ func BlockList(s string) (string, error) {
 // Service accepts the name that postconf(1) gives a service of master.cf.
 func Service(s string) (string, error) {
 	text := strings.TrimSpace(s)
-	bad := &BadValue{Field: "service", Value: s, Hint: "name and type, as in submission/inet; postconf -M lists them"}
+	bad := &syntax.BadValue{Field: "service", Value: s, Hint: "name and type, as in submission/inet; postconf -M lists them"}
 	at := strings.LastIndexByte(text, '/')
 	switch {
 	case at < 1:
@@ -104,5 +106,5 @@ func Service(s string) (string, error) {
 
 // Kept parses a kind of record that stays as it is in the zone.
 func Kept(s string) (string, error) {
-	return choice("keep", s, "the SPF record of the domain, that of the host name, or the DMARC record", nil, "spf", "helo", "dmarc")
+	return syntax.OneOf("keep", s, "the SPF record of the domain, that of the host name, or the DMARC record", nil, "spf", "helo", "dmarc")
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mailsetup/internal/spec/syntax"
 )
 
 // withDefaults is host.toml of someHost with what its new domains begin with.
@@ -56,7 +58,7 @@ func TestNewDomainsBeginAsTheHostSays(t *testing.T) {
 	// A file that is made says them as well.
 	again, findings := parseHost(MarshalHost(old.Host))
 	equal(t, "host", again, old.Host)
-	equal(t, "findings", findings, Findings(nil))
+	equal(t, "findings", findings, syntax.Findings(nil))
 }
 
 // A redirect that new domains begin with gives way to each answer about a record

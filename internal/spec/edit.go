@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/tomltext"
 )
@@ -55,7 +56,7 @@ func set(file state.Path, old []byte, want []tomltext.Field, read func([]byte) (
 	}
 	got, err := read(text)
 	if err != nil || !slices.Equal(got, want) {
-		return nil, Findings{{
+		return nil, syntax.Findings{{
 			Field: string(file), Text: "is laid out in a way that cannot be changed line by line",
 			Hint: "write each key on a line of its own",
 		}}
@@ -67,7 +68,7 @@ func set(file state.Path, old []byte, want []tomltext.Field, read func([]byte) (
 func setKey(file state.Path, text []byte, f tomltext.Field) ([]byte, error) {
 	changed, err := tomltext.Set(text, f)
 	if comments := (*tomltext.CommentsError)(nil); errors.As(err, &comments) {
-		return nil, Findings{{
+		return nil, syntax.Findings{{
 			Field: fmt.Sprintf("%s:%d: %s", file, comments.Line, comments.Path),
 			Text:  "has comments between its values, which a change would lose",
 			Hint:  "write: " + f.Line(),

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"mailsetup/internal/spec/syntax"
 )
 
 func TestSetDomain(t *testing.T) {
@@ -158,13 +160,13 @@ func FuzzSetDomain(f *testing.F) {
 		f.Add(seed, uint32(300), "b.example")
 	}
 	f.Fuzz(func(t *testing.T, old string, ttl uint32, name string) {
-		if _, err := SPFInclude(name); err != nil || ttl < MinTTL || ttl > MaxTTL {
+		if _, err := syntax.SPFInclude(name); err != nil || ttl < MinTTL || ttl > MaxTTL {
 			return
 		}
 		want := someDomain()
 		want.TTL, want.SPF.Include = ttl, []string{name}
 		want.Keep = [][]string{nil, {"spf"}, {"helo", "dmarc"}}[ttl%3]
-		normal, _ := SPFInclude(name)
+		normal, _ := syntax.SPFInclude(name)
 		want.SPF.Include[0] = normal
 		got, err := SetDomain([]byte(old), want)
 		if err != nil {
@@ -189,7 +191,7 @@ func FuzzSetHost(f *testing.F) {
 	f.Add("leave_services = [ # later\n'a/inet']\nsign_bounces='yes'\n"+string(MarshalHost(Host{Version: 1})), "submission", byte(3))
 	f.Add("version=1#x\nhostname='a.example'\naddresses=['192.0.2.1',\n'192.0.2.2']\ndomain='shop.example'", "a.b", byte(1))
 	f.Fuzz(func(t *testing.T, old, name string, last byte) {
-		hostname, err := Hostname(name)
+		hostname, err := syntax.Hostname(name)
 		if err != nil {
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // wrongForms are values of a wrong kind, and such that are no TOML.
@@ -21,11 +22,11 @@ func TestHintsCanBeFollowed(t *testing.T) {
 	followed := 0
 	for _, key := range keys {
 		for _, value := range wrongForms {
-			first := func(line string) (spec.Finding, bool) {
+			first := func(line string) (syntax.Finding, bool) {
 				_, err := parse("", line+"\n")
-				f, _ := err.(spec.Findings)
+				f, _ := err.(syntax.Findings)
 				if len(f) == 0 || !strings.Contains(f[0].Field, ".toml:") { // right, or wrong beside others
-					return spec.Finding{}, false
+					return syntax.Finding{}, false
 				}
 				return f[0], true
 			}
@@ -56,14 +57,14 @@ func TestHintsCanBeFollowed(t *testing.T) {
 func TestNearlyRightKeysAreTold(t *testing.T) {
 	for _, key := range strings.Fields("domian ttls TTL Ttl key-bits keybits recieve new_zones rotate-every spf_all spf.ALL spf.includes Spf.all dmarc.p dmarc.sp rfc2136.servers rfc2136.key addresses hostname version trusted") {
 		_, err := parse("", key+" = \"x\"\n")
-		f, _ := err.(spec.Findings)
+		f, _ := err.(syntax.Findings)
 		if len(f) == 0 || f[len(f)-1].Text != "is no key of this file" || !strings.HasPrefix(f[len(f)-1].Field, "/etc/mailsetup/domains.d/shop.example.toml:3: "+key) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
 	for _, key := range strings.Fields("Hostname host ip spf.redirects rotate leave_service signed_by receive new_zone also partial identities") {
 		_, err := parse(key+" = \"x\"\n", "")
-		f, _ := err.(spec.Findings)
+		f, _ := err.(syntax.Findings)
 		if len(f) != 1 || f[0].Text != "is no key of this file" || f[0].Field != "/etc/mailsetup/host.toml:5: "+key && !strings.HasPrefix(f[0].Field, "/etc/mailsetup/host.toml:5: "+key[:3]) {
 			t.Errorf("%s: %v", key, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // laidOut writes the file of a domain as another editor would: any form that TOML has
@@ -128,7 +129,7 @@ func TestChangesInEachLayout(t *testing.T) {
 		}
 		changed, err := spec.SetDomain([]byte(text), after)
 		if err != nil {
-			if f, ok := err.(spec.Findings); !ok || len(f) != 1 || !strings.HasPrefix(f[0].Field, "/etc/mailsetup/domains.d/shop.example.toml") || f[0].Hint == "" || changed != nil {
+			if f, ok := err.(syntax.Findings); !ok || len(f) != 1 || !strings.HasPrefix(f[0].Field, "/etc/mailsetup/domains.d/shop.example.toml") || f[0].Hint == "" || changed != nil {
 				t.Errorf("seed %d: %v", seed, err)
 			}
 			continue
@@ -184,7 +185,7 @@ func TestRefusalsNameTheLine(t *testing.T) {
 		slices.Sort(want)
 		want = slices.Compact(want)
 		_, err := spec.Parse([]byte(hostText), map[string][]byte{"shop.example": []byte(text)})
-		f, _ := err.(spec.Findings)
+		f, _ := err.(syntax.Findings)
 		got := []string{}
 		for _, one := range f {
 			if one.Hint == "" || strings.Contains(one.String(), "\n") {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // Settings files that took the decoder minutes, and findings without end: one clear
@@ -27,7 +28,7 @@ func TestUnreasonableFiles(t *testing.T) {
 	} {
 		before := allocated()
 		_, err := spec.Parse([]byte(tt.host), map[string][]byte{"lab.example": []byte(tt.domain)})
-		f, _ := err.(spec.Findings)
+		f, _ := err.(syntax.Findings)
 		if len(f) != tt.findings || f[0].String()[:min(len(f[0].String()), len(tt.want))] != tt.want {
 			t.Errorf("%s: %d findings, %.300s", name, len(f), err)
 		}

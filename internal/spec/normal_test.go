@@ -10,18 +10,19 @@ import (
 	"unicode"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // parsers are all that read one value, as text.
 func parsers() map[string]func(string) (string, error) {
 	all := map[string]func(string) (string, error){
-		"domain": spec.DomainName, "hostname": spec.Hostname, "selector": spec.Selector, "include": spec.SPFInclude, "all": spec.SPFAll,
-		"dmarc": spec.DMARCPolicy, "alignment": spec.Alignment, "action": spec.MilterAction, "address": spec.MailAddress, "report": spec.Report,
-		"server": spec.UpdateServer, "key": spec.UpdateKey, "sender": spec.Sender, "identity": spec.Identity, "trusted": spec.Trusted,
-		"opendkim": spec.OpenDKIMLine, "service": spec.Service, "milter": spec.NonsigningMilter, "block list": spec.BlockList, "kept": spec.Kept, "repair": spec.Repair,
+		"domain": syntax.DomainName, "hostname": syntax.Hostname, "selector": syntax.Selector, "include": syntax.SPFInclude, "all": spec.SPFAll,
+		"dmarc": spec.DMARCPolicy, "alignment": spec.Alignment, "action": spec.MilterAction, "address": syntax.MailAddress, "report": syntax.Report,
+		"server": syntax.UpdateServer, "key": syntax.UpdateKey, "sender": syntax.Sender, "identity": syntax.Identity, "trusted": syntax.Trusted,
+		"opendkim": syntax.OpenDKIMLine, "service": spec.Service, "milter": spec.NonsigningMilter, "block list": spec.BlockList, "kept": spec.Kept, "repair": spec.Repair,
 		"bounces": spec.SignBounces, "wildcard": spec.WildcardRecords, "signed by": spec.SignedBy,
 		"dns": func(s string) (string, error) { m, err := spec.DNS(s); return string(m), err },
-		"ip":  func(s string) (string, error) { a, err := spec.Address(s); return a.String(), err },
+		"ip":  func(s string) (string, error) { a, err := syntax.Address(s); return a.String(), err },
 		"ttl": func(s string) (string, error) { n, err := spec.TTL(s); return fmt.Sprint(n), err },
 		"bits": func(s string) (string, error) {
 			n, err := spec.KeyBits(s)
@@ -63,7 +64,7 @@ func TestValuesAreSafeOrRefused(t *testing.T) {
 			got, err := parse(given)
 			if err != nil {
 				refused++
-				bad := (*spec.BadValue)(nil)
+				bad := (*syntax.BadValue)(nil)
 				text := err.Error()
 				if !errors.As(err, &bad) || bad.Why == "" || len(text) > 2_000 || strings.ContainsFunc(text, unicode.IsControl) {
 					t.Fatalf("%s %q is refused as %T: %q", name, given, err, text)
@@ -147,7 +148,7 @@ func TestNoSenderOfTwoDomains(t *testing.T) {
 		if (err != nil) != (len(twice) > 0) {
 			t.Fatalf("seed %d: %v are senders of two: %v", seed, twice, err)
 		}
-		f, _ := err.(spec.Findings)
+		f, _ := err.(syntax.Findings)
 		for _, one := range f {
 			sender := strings.Split(one.Text, `"`)[1]
 			if shared++; !twice[sender] || !strings.Contains(one.Text, " is a sender of /etc/mailsetup/domains.d/") || !strings.Contains(one.Hint, "take \""+sender+"\" out of also in /etc/mailsetup/domains.d/") {

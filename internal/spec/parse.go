@@ -16,6 +16,7 @@ import (
 	"mailsetup/internal/check/ignore"
 	"mailsetup/internal/inbound"
 	"mailsetup/internal/parallel"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/tomltext"
 )
@@ -137,9 +138,9 @@ func Parse(host []byte, domains map[string][]byte) (Spec, error) {
 
 // ParseReadable is Parse for those domains with whose own files nothing is wrong. Bad
 // has what is wrong with the others; the host's first domain has to be readable.
-func ParseReadable(host []byte, domains map[string][]byte) (out Spec, bad map[string]Findings, err error) {
+func ParseReadable(host []byte, domains map[string][]byte) (out Spec, bad map[string]syntax.Findings, err error) {
 	out, all, findings := parseAll(host, domains)
-	bad = map[string]Findings{}
+	bad = map[string]syntax.Findings{}
 	readable := make([]Domain, 0, len(domains)) // a faulty file may name another domain
 	for i, name := range slices.Sorted(maps.Keys(domains)) {
 		if len(findings[i]) > 0 {
@@ -171,18 +172,18 @@ func ParseReadable(host []byte, domains map[string][]byte) (out Spec, bad map[st
 
 // parseAll reads the files without looking at what they say together. Domains and the
 // findings about their files are in the order of the files' names.
-func parseAll(host []byte, domains map[string][]byte) (out Spec, all Findings, findings []Findings) {
+func parseAll(host []byte, domains map[string][]byte) (out Spec, all syntax.Findings, findings []syntax.Findings) {
 	out.Host, all = parseHost(host)
 	names := slices.Sorted(maps.Keys(domains))
 	out.Domains = make([]Domain, len(names))
-	findings = make([]Findings, len(names))
+	findings = make([]syntax.Findings, len(names))
 	var alike sync.Map // domains, by the brief form after the name: thousands mostly say the same, and share it
 	_ = parallel.Do(len(names), runtime.GOMAXPROCS(0), func(i int) error {
 		name, text := strings.TrimSuffix(names[i], extension), domains[names[i]]
 		rest, brief := bytes.CutPrefix(text, []byte(`domain = "`+name+"\"\n"))
 		if known, is := alike.Load(string(rest)); brief && is {
 			out.Domains[i] = known.(Domain)
-			if out.Domains[i].Name, _ = DomainName(name); out.Domains[i].Name == name {
+			if out.Domains[i].Name, _ = syntax.DomainName(name); out.Domains[i].Name == name {
 				return nil
 			}
 		}
@@ -194,7 +195,7 @@ func parseAll(host []byte, domains map[string][]byte) (out Spec, all Findings, f
 	return out, all, findings
 }
 
-func parseHost(text []byte) (Host, Findings) {
+func parseHost(text []byte) (Host, syntax.Findings) {
 	raw := hostText{DNS: string(DNSManual), MilterDefaultAction: DefaultAction, Drain: Span(DefaultDrain)}
 	d := newDocument(HostFile, text)
 	if !d.decode(&raw, hostFields(Host{Version: Version, Defaults: Defaults{KeyBits: DefaultKeyBits, TTL: defaultDomain().TTL}, Inbound: inbound.Policy{SPF: inbound.Mark, DMARC: inbound.Mark}})) {
@@ -204,21 +205,21 @@ func parseHost(text []byte) (Host, Findings) {
 		d.add("version", fmt.Sprintf("version %d is not known", raw.Version), fmt.Sprintf("write: version = %d", Version))
 	}
 	h := Host{Version: raw.Version, SendOnly: raw.SendOnly}
-	setField(&d.findingList, "hostname", raw.Hostname, &h.Hostname, Hostname)
-	setList(&d.findingList, "addresses", raw.Addresses, &h.Addresses, Address)
-	setField(&d.findingList, "domain", raw.Domain, &h.Domain, DomainName)
+	setField(&d.findingList, "hostname", raw.Hostname, &h.Hostname, syntax.Hostname)
+	setList(&d.findingList, "addresses", raw.Addresses, &h.Addresses, syntax.Address)
+	setField(&d.findingList, "domain", raw.Domain, &h.Domain, syntax.DomainName)
 	setField(&d.findingList, "dns", raw.DNS, &h.DNS, DNS)
 	setField(&d.findingList, "mta", raw.MTA, &h.MTA, MTA)
-	setField(&d.findingList, "root_alias", raw.RootAlias, &h.RootAlias, MailAddress)
+	setField(&d.findingList, "root_alias", raw.RootAlias, &h.RootAlias, syntax.MailAddress)
 	setField(&d.findingList, "milter_default_action", raw.MilterDefaultAction, &h.MilterDefaultAction, MilterAction)
 	setField(&d.findingList, "sign_bounces", raw.SignBounces, &h.SignBounces, SignBounces)
 	setList(&d.findingList, "leave_services", raw.LeaveServices, &h.LeaveServices, Service)
 	setField(&d.findingList, "drain", raw.Drain, &h.Drain, Drain)
 	h.Rotation = raw.rotation(d)
-	setField(&d.findingList, "notify", raw.Notify, &h.Notify, MailAddress)
+	setField(&d.findingList, "notify", raw.Notify, &h.Notify, syntax.MailAddress)
 	setField(&d.findingList, "repair", raw.Repair, &h.Repair, Repair)
-	setList(&d.findingList, "trusted", raw.Trusted, &h.Trusted, Trusted)
-	setList(&d.findingList, "opendkim", raw.OpenDKIM, &h.OpenDKIM, OpenDKIMLine)
+	setList(&d.findingList, "trusted", raw.Trusted, &h.Trusted, syntax.Trusted)
+	setList(&d.findingList, "opendkim", raw.OpenDKIM, &h.OpenDKIM, syntax.OpenDKIMLine)
 	setList(&d.findingList, "nonsigning_milters", raw.NonsigningMilters, &h.NonsigningMilters, NonsigningMilter)
 	setList(&d.findingList, "block_lists", raw.BlockLists, &h.BlockLists, BlockList)
 	h.Ignore = d.ignore(raw.Ignore)
@@ -229,7 +230,7 @@ func parseHost(text []byte) (Host, Findings) {
 }
 
 func (raw hostText) defaults(d *document) (out Defaults) {
-	setField(&d.findingList, "selector", raw.Selector, &out.Selector, Selector)
+	setField(&d.findingList, "selector", raw.Selector, &out.Selector, syntax.Selector)
 	if raw.KeyBits != nil {
 		setField(&d.findingList, "key_bits", strconv.FormatInt(*raw.KeyBits, 10), &out.KeyBits, KeyBits)
 	}
@@ -249,14 +250,14 @@ func (raw rotationText) rotation(d *document) (r Rotation) {
 }
 
 func (raw updateText) update(d *document, hook string) (u Update) {
-	setField(&d.findingList, "rfc2136.server", raw.Server, &u.Server, UpdateServer)
-	setField(&d.findingList, "rfc2136.key_file", raw.KeyFile, &u.KeyFile, UpdateKey)
-	setField(&d.findingList, "dns_hook", hook, &u.Hook, Hook)
+	setField(&d.findingList, "rfc2136.server", raw.Server, &u.Server, syntax.UpdateServer)
+	setField(&d.findingList, "rfc2136.key_file", raw.KeyFile, &u.KeyFile, syntax.UpdateKey)
+	setField(&d.findingList, "dns_hook", hook, &u.Hook, syntax.Hook)
 	return u
 }
 
 // parseDomain reads the file that is named after the domain, one of several.
-func parseDomain(name string, text []byte, files map[string][]byte) (Domain, Findings) {
+func parseDomain(name string, text []byte, files map[string][]byte) (Domain, syntax.Findings) {
 	d := newDocument(DomainFile(name), text)
 	raw := newDomainText()
 	if pairs, ok := tomltext.Plain(string(text)); !ok || !tomltext.Fill(pairs, raw.valueOf) {
@@ -289,21 +290,21 @@ func newDomainText() *domainText {
 // domain normalises the values of the file.
 func (raw *domainText) domain(d *document) Domain {
 	out := Domain{Receive: raw.Receive, NewZone: raw.NewZone, Subdomains: raw.Subdomains, Partial: raw.Partial, Update: raw.Update.update(d, raw.Hook)}
-	setField(&d.findingList, "domain", raw.Domain, &out.Name, DomainName)
-	setField(&d.findingList, "selector", raw.Selector, &out.Selector, Selector)
+	setField(&d.findingList, "domain", raw.Domain, &out.Name, syntax.DomainName)
+	setField(&d.findingList, "selector", raw.Selector, &out.Selector, syntax.Selector)
 	setField(&d.findingList, "key_bits", strconv.FormatInt(raw.KeyBits, 10), &out.KeyBits, KeyBits)
 	setField(&d.findingList, "ttl", strconv.FormatInt(raw.TTL, 10), &out.TTL, TTL)
 	setField(&d.findingList, "role", raw.Role, &out.Role, Role)
-	setList(&d.findingList, "ns", raw.NS, &out.NS, Hostname)
+	setList(&d.findingList, "ns", raw.NS, &out.NS, syntax.Hostname)
 	setList(&d.findingList, "keep", raw.Keep, &out.Keep, Kept)
 	setField(&d.findingList, "wildcard_records", raw.Wildcard, &out.WildcardRecords, WildcardRecords)
 	setField(&d.findingList, "signed_by", raw.SignedBy, &out.SignedBy, SignedBy)
 	setField(&d.findingList, "dns", raw.DNS, &out.DNS, DNS)
-	setList(&d.findingList, "also", raw.Also, &out.Also, Sender)
+	setList(&d.findingList, "also", raw.Also, &out.Also, syntax.Sender)
 	setField(&d.findingList, "drain", raw.Drain, &out.Drain, Drain)
 	out.Rotation = raw.rotation(d)
 	setField(&d.findingList, "repair", raw.Repair, &out.Repair, Repair)
-	setList(&d.findingList, "identities", raw.Identities, &out.Identities, Identity)
+	setList(&d.findingList, "identities", raw.Identities, &out.Identities, syntax.Identity)
 	out.Ignore = slices.Clip(d.ignore(raw.Ignore))
 	out.SPF = raw.SPF.spf(d)
 	out.DMARC = raw.DMARC.dmarc(d)
@@ -312,8 +313,8 @@ func (raw *domainText) domain(d *document) Domain {
 
 func (raw spfText) spf(d *document) (s SPF) {
 	setField(&d.findingList, "spf.all", raw.All, &s.All, SPFAll)
-	setField(&d.findingList, "spf.redirect", raw.Redirect, &s.Redirect, SPFInclude)
-	setList(&d.findingList, "spf.include", raw.Include, &s.Include, SPFInclude)
+	setField(&d.findingList, "spf.redirect", raw.Redirect, &s.Redirect, syntax.SPFInclude)
+	setList(&d.findingList, "spf.include", raw.Include, &s.Include, syntax.SPFInclude)
 	return s
 }
 
@@ -322,8 +323,8 @@ func (raw dmarcText) dmarc(d *document) (p DMARC) {
 	setField(&d.findingList, "dmarc.subdomain_policy", raw.SubdomainPolicy, &p.SubdomainPolicy, DMARCPolicy)
 	setField(&d.findingList, "dmarc.adkim", raw.ADKIM, &p.ADKIM, Alignment)
 	setField(&d.findingList, "dmarc.aspf", raw.ASPF, &p.ASPF, Alignment)
-	setList(&d.findingList, "dmarc.rua", raw.RUA, &p.RUA, Report)
-	setList(&d.findingList, "dmarc.ruf", raw.RUF, &p.RUF, Report)
+	setList(&d.findingList, "dmarc.rua", raw.RUA, &p.RUA, syntax.Report)
+	setList(&d.findingList, "dmarc.ruf", raw.RUF, &p.RUF, syntax.Report)
 	return p
 }
 
@@ -390,5 +391,5 @@ func (d *document) addFault(f tomltext.Fault) {
 	if f.Path != "" {
 		field += ": " + f.Path
 	}
-	d.findings = append(d.findings, Finding{Field: field, Text: f.Text, Hint: f.Hint})
+	d.findings = append(d.findings, syntax.Finding{Field: field, Text: f.Text, Hint: f.Hint})
 }

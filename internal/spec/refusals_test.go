@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // wrongDomain makes one value of a domain senseless; the key is the one that is to be
@@ -89,9 +90,9 @@ func TestEachWrongValueIsNamed(t *testing.T) {
 }
 
 // named looks for a finding about a key of a domain or of the host.
-func named(t *testing.T, found spec.Findings, of, key string) {
+func named(t *testing.T, found syntax.Findings, of, key string) {
 	t.Helper()
-	if !slices.ContainsFunc(found, func(f spec.Finding) bool { return f.Field == of+": "+key }) {
+	if !slices.ContainsFunc(found, func(f syntax.Finding) bool { return f.Field == of+": "+key }) {
 		t.Errorf("%s of %s is wrong, and this is said: %v", key, of, found)
 	}
 	for _, f := range found {
@@ -125,7 +126,7 @@ func TestLookupsOfSPF(t *testing.T) {
 			if receive {
 				terms++
 			}
-			refused := slices.ContainsFunc(s.Validate(), func(f spec.Finding) bool { return strings.Contains(f.Text, "receivers stop at 10") })
+			refused := slices.ContainsFunc(s.Validate(), func(f syntax.Finding) bool { return strings.Contains(f.Text, "receivers stop at 10") })
 			if refused != (terms > 10) {
 				t.Errorf("%d look-ups: refused %v", terms, refused)
 			}

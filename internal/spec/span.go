@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mailsetup/internal/spec/syntax"
 )
 
 // DefaultDrain covers a week in our queue, another in the receiver's, and the
@@ -69,7 +71,7 @@ func spanWithin(field, s, hint string, most time.Duration, limit string) (time.D
 		err = fmt.Errorf("is more than %s", limit)
 	}
 	if err != nil {
-		return 0, &BadValue{Field: field, Value: s, Why: err.Error(), Hint: hint}
+		return 0, &syntax.BadValue{Field: field, Value: s, Why: err.Error(), Hint: hint}
 	}
 	return d, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"mailsetup/internal/check/ignore"
 	"mailsetup/internal/parallel"
+	"mailsetup/internal/spec/syntax"
 )
 
 // maxLookups is the number of mechanisms with DNS queries up to which receivers
@@ -18,7 +19,7 @@ import (
 const maxLookups = 10
 
 // Validate returns all faults of the spec, nil for none.
-func (s Spec) Validate() Findings {
+func (s Spec) Validate() syntax.Findings {
 	var f findingList
 	s.Host.validate(&f)
 	if !slices.ContainsFunc(s.Domains, func(d Domain) bool { return d.Name == s.Host.Domain }) {
@@ -91,11 +92,11 @@ func (s Spec) validateDNS(f *findingList, d Domain) {
 
 // RootLoop returns the fault of a root alias by which root's mail comes back to root,
 // nil for any other: Postfix detects the loop and bounces all of it.
-func (s Spec) RootLoop() *BadValue {
+func (s Spec) RootLoop() *syntax.BadValue {
 	if !s.circular() {
 		return nil
 	}
-	return &BadValue{
+	return &syntax.BadValue{
 		Field: "address", Value: s.Host.RootAlias,
 		Why: "is delivered here as root's own mail, in a circle", Hint: "name the mailbox of a person",
 	}
@@ -118,8 +119,8 @@ func (h Host) validate(f *findingList) {
 	if h.Version != Version {
 		f.add("host: version", fmt.Sprintf("%d is not known", h.Version), fmt.Sprintf("this program reads and writes version %d", Version))
 	}
-	checkNormal(f, "host: hostname", h.Hostname, Hostname)
-	checkNormal(f, "host: domain", h.Domain, DomainName)
+	checkNormal(f, "host: hostname", h.Hostname, syntax.Hostname)
+	checkNormal(f, "host: domain", h.Domain, syntax.DomainName)
 	checkNormal(f, "host: dns", h.DNS, func(m DNSMode) (DNSMode, error) { return DNS(string(m)) })
 	checkNormal(f, "host: milter_default_action", h.MilterDefaultAction, MilterAction)
 	each := func(key string, parse func(string) (string, error), values ...string) {
@@ -135,11 +136,11 @@ func (h Host) validate(f *findingList) {
 	optional("mta", MTA, h.MTA)
 	optional("sign_bounces", SignBounces, h.SignBounces)
 	each("leave_services", Service, h.LeaveServices...)
-	optional("root_alias", MailAddress, h.RootAlias)
-	optional("notify", MailAddress, h.Notify)
+	optional("root_alias", syntax.MailAddress, h.RootAlias)
+	optional("notify", syntax.MailAddress, h.Notify)
 	optional("repair", Repair, h.Repair)
-	each("trusted", Trusted, h.Trusted...)
-	each("opendkim", OpenDKIMLine, h.OpenDKIM...)
+	each("trusted", syntax.Trusted, h.Trusted...)
+	each("opendkim", syntax.OpenDKIMLine, h.OpenDKIM...)
 	each("nonsigning_milters", NonsigningMilter, h.NonsigningMilters...)
 	each("block_lists", BlockList, h.BlockLists...)
 	h.Inbound.Validate(func(key, text, hint string) { f.add("host: "+key, text, hint) })
@@ -151,7 +152,7 @@ func (h Host) validate(f *findingList) {
 		f.add("host: addresses", "are missing", "list the public addresses that this server sends from")
 	}
 	for _, a := range h.Addresses {
-		if _, err := Address(a.String()); err != nil {
+		if _, err := syntax.Address(a.String()); err != nil {
 			f.bad("host: addresses", err)
 		}
 	}
@@ -160,7 +161,7 @@ func (h Host) validate(f *findingList) {
 // validate finds what a domain that begins with the defaults could not have.
 func (def Defaults) validate(f *findingList, at func(string) string) {
 	d := def.domain("a new one", time.Time{})
-	checkNormal(f, at("selector"), d.Selector, Selector)
+	checkNormal(f, at("selector"), d.Selector, syntax.Selector)
 	if _, err := TTL(strconv.FormatUint(uint64(d.TTL), 10)); err != nil {
 		f.bad(at("ttl"), err)
 	}
@@ -173,10 +174,10 @@ func (def Defaults) validate(f *findingList, at func(string) string) {
 
 func (d Domain) validate(f *findingList) {
 	at := func(key string) string { return d.Name + ": " + key }
-	checkNormal(f, "domain", d.Name, DomainName)
-	checkNormal(f, at("selector"), d.Selector, Selector)
-	if why := keyNameFault(d.Selector, d.Name); why != "" {
-		f.add(at("selector"), fmt.Sprintf("%q %s", clip(d.Selector), why), "choose a shorter selector")
+	checkNormal(f, "domain", d.Name, syntax.DomainName)
+	checkNormal(f, at("selector"), d.Selector, syntax.Selector)
+	if why := syntax.KeyNameFault(d.Selector, d.Name); why != "" {
+		f.add(at("selector"), fmt.Sprintf("%q %s", syntax.Clip(d.Selector), why), "choose a shorter selector")
 	}
 	if _, err := KeyBits(strconv.Itoa(d.KeyBits)); err != nil {
 		f.bad(at("key_bits"), err)
@@ -188,7 +189,7 @@ func (d Domain) validate(f *findingList) {
 		f.add(at("ns"), "is empty, and a new zone needs a name server", "name this host, and the secondaries if there are any")
 	}
 	for _, name := range d.NS {
-		checkNormal(f, at("ns"), name, Hostname)
+		checkNormal(f, at("ns"), name, syntax.Hostname)
 	}
 	for _, kind := range d.Keep {
 		checkNormal(f, at("keep"), kind, Kept)
@@ -197,7 +198,7 @@ func (d Domain) validate(f *findingList) {
 		checkNormal(f, at("wildcard_records"), d.WildcardRecords, WildcardRecords)
 	}
 	for _, sender := range d.Also {
-		checkNormal(f, at("also"), sender, Sender)
+		checkNormal(f, at("also"), sender, syntax.Sender)
 	}
 	validateIgnored(f, at("ignore"), d.Ignore)
 	d.validateRole(f, at)
@@ -206,7 +207,7 @@ func (d Domain) validate(f *findingList) {
 		checkNormal(f, at("repair"), d.Repair, Repair)
 	}
 	for _, identity := range d.Identities {
-		checkNormal(f, at("identities"), identity, Identity)
+		checkNormal(f, at("identities"), identity, syntax.Identity)
 	}
 	if d.Partial && len(d.Also) == 0 && !d.Subdomains {
 		f.add(at("partial"), "leaves nobody whose mail is signed", "name the senders in also")
@@ -261,13 +262,13 @@ func (r Rotation) validate(f *findingList, drain time.Duration, at func(string) 
 
 func (u Update) validate(f *findingList, at func(string) string) {
 	if u.Server != "" {
-		checkNormal(f, at("rfc2136.server"), u.Server, UpdateServer)
+		checkNormal(f, at("rfc2136.server"), u.Server, syntax.UpdateServer)
 	}
 	if u.KeyFile != "" {
-		checkNormal(f, at("rfc2136.key_file"), u.KeyFile, UpdateKey)
+		checkNormal(f, at("rfc2136.key_file"), u.KeyFile, syntax.UpdateKey)
 	}
 	if u.Hook != "" {
-		checkNormal(f, at("dns_hook"), u.Hook, Hook)
+		checkNormal(f, at("dns_hook"), u.Hook, syntax.Hook)
 	}
 }
 
@@ -287,7 +288,7 @@ func (d Domain) validateSPF(f *findingList, at func(string) string) {
 		f.add(at("spf.include"), fmt.Sprintf("does not count beside a redirect to %s", d.SPF.Redirect), "include them there, or leave the redirect out")
 	}
 	for _, name := range d.SPF.Include {
-		checkNormal(f, at("spf.include"), name, SPFInclude)
+		checkNormal(f, at("spf.include"), name, syntax.SPFInclude)
 		if name == d.Name {
 			f.add(at("spf.include"), fmt.Sprintf("%q is the domain itself, which never ends", name), "leave it out")
 		}
@@ -305,10 +306,10 @@ func (p DMARC) validate(f *findingList, at func(string) string) {
 	optional("dmarc.adkim", p.ADKIM, Alignment)
 	optional("dmarc.aspf", p.ASPF, Alignment)
 	for _, uri := range p.RUA {
-		checkNormal(f, at("dmarc.rua"), uri, Report)
+		checkNormal(f, at("dmarc.rua"), uri, syntax.Report)
 	}
 	for _, uri := range p.RUF {
-		checkNormal(f, at("dmarc.ruf"), uri, Report)
+		checkNormal(f, at("dmarc.ruf"), uri, syntax.Report)
 	}
 }
 
@@ -319,7 +320,7 @@ func checkNormal[T ~string](f *findingList, field string, value T, parse func(T)
 	case err != nil:
 		f.bad(field, err)
 	case got != value:
-		f.add(field, fmt.Sprintf("%q is not in its normal form", clip(string(value))), fmt.Sprintf("write %q", string(got)))
+		f.add(field, fmt.Sprintf("%q is not in its normal form", syntax.Clip(string(value))), fmt.Sprintf("write %q", string(got)))
 	}
 }
 

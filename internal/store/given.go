@@ -7,6 +7,7 @@ import (
 
 	"mailsetup/internal/hint"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -52,10 +53,10 @@ func LoadGiven(from Files, dir state.Path) (Given, error) {
 		texts[name] = g.texts[spec.DomainFile(name)]
 	}
 	g.Spec, err = spec.Parse(g.texts[spec.HostFile], texts)
-	if found, wrong := errors.AsType[spec.Findings](err); wrong {
+	if found, wrong := errors.AsType[syntax.Findings](err); wrong {
 		said := strings.NewReplacer(string(spec.HostFile), string(there(spec.HostFile)), string(spec.DomainsDir()), string(there(spec.DomainsDir())))
 		for i, f := range found {
-			found[i] = spec.Finding{Field: said.Replace(f.Field), Text: said.Replace(f.Text), Hint: said.Replace(f.Hint)}
+			found[i] = syntax.Finding{Field: said.Replace(f.Field), Text: said.Replace(f.Text), Hint: said.Replace(f.Hint)}
 		}
 	}
 	return g, err

@@ -9,6 +9,7 @@ import (
 
 	"mailsetup/internal/hint"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/system"
 )
@@ -69,7 +70,7 @@ func (s Store) LoadSpec() (*spec.Spec, OnDisk, error) {
 // nothing is wrong, and says what is wrong with those of others.
 func (s Store) LoadReadable() (*spec.Spec, OnDisk, map[string]error, error) {
 	sp, onDisk, err := s.LoadSpec()
-	findings, noFile := spec.Findings(nil), (*system.UnusableError)(nil)
+	findings, noFile := syntax.Findings(nil), (*system.UnusableError)(nil)
 	if !errors.As(err, &findings) && !errors.As(err, &noFile) {
 		return sp, onDisk, nil, err
 	}
@@ -86,7 +87,7 @@ func (s Store) LoadReadable() (*spec.Spec, OnDisk, map[string]error, error) {
 		return nil, nil, nil, err
 	}
 	for domain, f := range bad {
-		unreadable[domain] = hint.NewUsage(f[0].Hint, "%s", spec.Finding{Field: f[0].Field, Text: f[0].Text})
+		unreadable[domain] = hint.NewUsage(f[0].Hint, "%s", syntax.Finding{Field: f[0].Field, Text: f[0].Text})
 	}
 	return &some, OnDisk{}, unreadable, nil
 }

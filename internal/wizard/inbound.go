@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/inbound"
-	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // inboundQuestions are about mail that comes in, of a server that is set up.
@@ -136,7 +136,7 @@ func inboundDNSBLQuestion() question {
 			for i, word := range words {
 				entry, bad := inbound.List(word)
 				if bad != nil {
-					return "", &spec.BadValue{Field: "block list", Value: bad.Value, Why: bad.Why, Hint: bad.Hint}
+					return "", &syntax.BadValue{Field: "block list", Value: bad.Value, Why: bad.Why, Hint: bad.Hint}
 				}
 				words[i] = entry
 			}

@@ -11,6 +11,7 @@ import (
 
 	"mailsetup/internal/inbound"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // crowded finds as much as fits, with long names.
@@ -52,7 +53,7 @@ func TestPagesFit(t *testing.T) {
 					break
 				}
 				s.open()
-				s.page.complaint = explain(&spec.BadValue{Field: "x", Value: domain, Why: "is not what was meant here", Hint: "type something else, as in mail.example.org"})
+				s.page.complaint = explain(&syntax.BadValue{Field: "x", Value: domain, Why: "is not what was meant here", Hint: "type something else, as in mail.example.org"})
 				fits(t, f.question().topic, s.View())
 				seen[f.question().topic] = true
 				if err := f.submit(answerFor(f, where)); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // topic names a question.
@@ -150,7 +151,7 @@ func (q question) validate(f *flow, value string) (string, error) {
 	if q.options != nil {
 		known := slices.ContainsFunc(q.options(f), func(o option) bool { return o.value == value })
 		if !known {
-			return "", &spec.BadValue{Field: string(q.topic), Value: value, Why: "is none of the choices", Hint: "type the number of a choice, or its word"}
+			return "", &syntax.BadValue{Field: string(q.topic), Value: value, Why: "is none of the choices", Hint: "type the number of a choice, or its word"}
 		}
 		return value, nil
 	}

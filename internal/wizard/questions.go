@@ -6,6 +6,7 @@ import (
 
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // nameQuestions is the number of questions at the start whose answers decide
@@ -34,7 +35,7 @@ func domainQuestion() question {
 		about: fixed("The part after the @ of your addresses, as in alice@example.org. " +
 			"Its mail will be signed, and it gets records for SPF, DKIM and DMARC."),
 		prompt: "Domain",
-		check:  spec.DomainName,
+		check:  syntax.DomainName,
 		offer: func(f *flow) Proposal {
 			host := f.found.Hostname.Value
 			if f.fixed.Hostname != "" {
@@ -65,7 +66,7 @@ func hostnameQuestion() question {
 		about: fixed("The full name it greets other servers with (HELO). They expect that the name " +
 			"has an address, and that the reverse lookup (PTR) of that address gives the name."),
 		prompt: "Host name",
-		check:  spec.Hostname,
+		check:  syntax.Hostname,
 		offer: func(f *flow) Proposal {
 			if f.found.Hostname.Value != "" {
 				return f.found.Hostname
@@ -102,7 +103,7 @@ func addressesQuestion() question {
 		prompt: "Addresses",
 		list:   true,
 		check: func(s string) (string, error) {
-			addr, err := spec.Address(s)
+			addr, err := syntax.Address(s)
 			return addressText(addr, err)
 		},
 		offer: func(f *flow) Proposal { return f.found.Addresses },
@@ -173,7 +174,7 @@ func nsQuestion() question {
 			"zone. This machine should be one of them."),
 		prompt:  "Name servers",
 		list:    true,
-		check:   spec.Hostname,
+		check:   syntax.Hostname,
 		offer:   func(f *flow) Proposal { return withDefault(f.found.NS, f.get(aboutHostname), "this machine") },
 		applies: (*flow).newZone,
 	}
@@ -187,7 +188,7 @@ func rootAliasQuestion() question {
 			"Leave it empty to keep the aliases as they are."),
 		prompt:   "Address",
 		optional: true,
-		check:    spec.MailAddress,
+		check:    syntax.MailAddress,
 		judge: func(f *flow, address string) error {
 			return f.somebodyReads(func(a *spec.Answers) { a.RootAlias = address })
 		},
@@ -204,7 +205,7 @@ func notifyQuestion() question {
 			"is there the old key goes on signing. Without an address nobody is told."),
 		prompt:   "Address",
 		optional: true,
-		check:    spec.MailAddress,
+		check:    syntax.MailAddress,
 		judge: func(f *flow, address string) error {
 			return f.somebodyReads(func(a *spec.Answers) { a.Notify = address })
 		},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 const (
@@ -159,7 +160,7 @@ func selectorQuestion() question {
 				". Year and month tell the age of a key and leave room for the next one."
 		},
 		prompt: "Selector",
-		check:  spec.Selector,
+		check:  syntax.Selector,
 		offer:  func(f *flow) Proposal { return f.found.Selector },
 	}
 }
@@ -213,7 +214,7 @@ func spfIncludeQuestion() question {
 		prompt:   "SPF includes",
 		optional: true,
 		list:     true,
-		check:    spec.SPFInclude,
+		check:    syntax.SPFInclude,
 		offer:    func(f *flow) Proposal { return unlessRedirected(f, f.found.SPFInclude) },
 		applies:  ownSPF,
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/charmbracelet/huh"
 	"github.com/charmbracelet/lipgloss"
 
-	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/text"
 )
 
@@ -62,7 +62,7 @@ func offerName(f *flow, q question, value string) string {
 // explain returns what is wrong with an answer, and on the next line what to type.
 func explain(err error) string {
 	said := err.Error()
-	if bad := new(spec.BadValue); errors.As(err, &bad) {
+	if bad := new(syntax.BadValue); errors.As(err, &bad) {
 		found := bad.Finding(bad.Field)
 		if said = found.Text; found.Hint != "" {
 			said += "\nhint: " + found.Hint

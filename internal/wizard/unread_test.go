@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // An address for root's mail, or for notices, that nobody has is asked for again, with
@@ -20,7 +21,7 @@ func TestAnAddressThatNobodyHasIsAskedForAgain(t *testing.T) {
 		WhyUnread: func(_ context.Context, a spec.Answers) error {
 			asked = append(asked, a.RootAlias+" "+a.Notify+" of "+a.Domain)
 			if strings.HasPrefix(a.RootAlias, "wile") || strings.HasPrefix(a.Notify, "wile") {
-				return &spec.BadValue{Field: "address", Value: "wile@lab.example", Why: "would not do: there is no user or alias wile here", Hint: "make that user first: adduser wile"}
+				return &syntax.BadValue{Field: "address", Value: "wile@lab.example", Why: "would not do: there is no user or alias wile here", Hint: "make that user first: adduser wile"}
 			}
 			return nil
 		},
@@ -42,7 +43,7 @@ func TestAnAddressThatNobodyHasIsAskedForAgain(t *testing.T) {
 
 // What a table of Postfix says is shown, and not obeyed.
 func TestWhyAnAnswerWouldNotDo(t *testing.T) {
-	bad := &spec.BadValue{Field: "address", Value: "x", Why: "would not do: \x1b]0;owned\a\u009b", Hint: "another\x1b[2J"}
+	bad := &syntax.BadValue{Field: "address", Value: "x", Why: "would not do: \x1b]0;owned\a\u009b", Hint: "another\x1b[2J"}
 	const want = `"x" would not do: \x1b]0;owned\x07\u009b`
 	if got := explain(bad); !strings.Contains(got, want) || !strings.HasSuffix(got, "\nhint: another\\x1b[2J") {
 		t.Errorf("%q", got)

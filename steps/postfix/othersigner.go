@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/milters"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/steps/signer"
 	"mailsetup/steps/step"
@@ -327,8 +328,7 @@ func OtherDomains(in step.Input) []string {
 		known[name] = true
 	}
 	for _, name := range localDomains(in.Facts.Postfix) {
-		_, err := spec.DomainName(name)
-		if err == nil && strings.Contains(name, ".") && !strings.HasPrefix(name, "localhost.") && !in.Spec.Has(name) && !known[name] {
+		if _, err := syntax.DomainName(name); err == nil && strings.Contains(name, ".") && !strings.HasPrefix(name, "localhost.") && !in.Spec.Has(name) && !known[name] {
 			known[name] = true
 			names = append(names, name)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/steps/step"
 )
@@ -35,7 +36,7 @@ func filterAddresses(list []netip.Addr, is func(netip.Addr) bool) []netip.Addr {
 
 // isReachable reports whether others could reach an address.
 func isReachable(a netip.Addr) bool {
-	_, err := spec.Address(a.String())
+	_, err := syntax.Address(a.String())
 	return err == nil
 }
 

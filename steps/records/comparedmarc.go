@@ -8,6 +8,7 @@ import (
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/policy"
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 	"mailsetup/internal/text"
 	"mailsetup/steps/step"
@@ -84,7 +85,7 @@ func reportsTo(have, want []string) (list, lacks []string) {
 		}
 	}
 	for _, h := range have {
-		if _, err := spec.Report(WithoutSizeLimit(h)); err != nil {
+		if _, err := syntax.Report(WithoutSizeLimit(h)); err != nil {
 			list = append(list, h)
 		}
 	}

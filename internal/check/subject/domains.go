@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/recipient"
-	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 )
 
@@ -41,7 +41,7 @@ func publicName(s string) (string, bool) {
 	if strings.ContainsAny(s, ":/!@*{$") {
 		return "", false
 	}
-	name, err := spec.DomainName(s)
+	name, err := syntax.DomainName(s)
 	if err != nil || strings.HasSuffix(name, ".lan") || strings.HasSuffix(name, ".internal") || strings.HasSuffix(name, ".home.arpa") {
 		return "", false
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"mailsetup/internal/postconf"
-	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 	"mailsetup/internal/state"
 )
 
@@ -34,7 +34,7 @@ func FindEgress(f state.Facts, declared []netip.Addr) (seen, hidden []Egress) {
 	}
 	for _, e := range found {
 		list := &seen
-		if _, err := spec.Address(e.Address.String()); err != nil {
+		if _, err := syntax.Address(e.Address.String()); err != nil {
 			list = &hidden
 		}
 		if !slices.ContainsFunc(*list, func(o Egress) bool { return o.Address == e.Address }) {

@@ -1,4 +1,6 @@
-package spec
+// Package syntax accepts single values as people write them, in flags and in the TOML files:
+// names, addresses and paths, each in its normal form or refused on one line with a hint.
+package syntax
 
 import (
 	"fmt"
@@ -46,15 +48,15 @@ type BadValue struct {
 // Error implements error, on one line.
 func (b *BadValue) Error() string { return oneLine(b.Field, b.text(), b.Hint) }
 
-func (b *BadValue) text() string { return fmt.Sprintf("%q %s", clip(b.Value), b.Why) }
+func (b *BadValue) text() string { return fmt.Sprintf("%q %s", Clip(b.Value), b.Why) }
 
 // Finding returns the fault under another name for the field.
 func (b *BadValue) Finding(field string) Finding {
 	return Finding{Field: field, Text: b.text(), Hint: b.Hint}
 }
 
-// clip shortens a hostile value; the longest valid one, a mailto: URI, has 261 octets.
-func clip(s string) string {
+// Clip shortens a hostile value; the longest valid one, a mailto: URI, has 261 octets.
+func Clip(s string) string {
 	const most = 300
 	if len(s) <= most {
 		return s

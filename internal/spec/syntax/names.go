@@ -1,4 +1,4 @@
-package spec
+package syntax
 
 import (
 	"fmt"
@@ -195,10 +195,10 @@ func labelsFault(name string) string {
 	return ""
 }
 
-// keyNameFault judges the owner name of a key record, "" for none. A name that
+// KeyNameFault judges the owner name of a key record, "" for none. A name that
 // fits DNS also keeps the KeyTable's line, which repeats selector and domain
 // three times each, below the 1,023 octets that OpenDKIM reads.
-func keyNameFault(selector, domain string) string {
+func KeyNameFault(selector, domain string) string {
 	if n := len(selector) + len(dnsname.KeyLabel) + len(domain); n > maxName {
 		return fmt.Sprintf("makes a key record's name of %d octets, DNS allows %d", n, maxName)
 	}

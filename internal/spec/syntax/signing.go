@@ -1,4 +1,4 @@
-package spec
+package syntax
 
 import (
 	"slices"
@@ -53,7 +53,7 @@ func Identity(s string) (string, error) {
 		bad.Why = "begins with no sender"
 		return "", bad
 	}
-	if bad.Why = plainFault(words[1]); bad.Why != "" {
+	if bad.Why = PlainFault(words[1]); bad.Why != "" {
 		return "", bad
 	}
 	return sender + " " + words[1], nil
@@ -64,14 +64,14 @@ func Identity(s string) (string, error) {
 func Trusted(s string) (string, error) {
 	text := strings.TrimSpace(s)
 	bad := &BadValue{Field: "trusted", Value: s, Hint: "as in 192.0.2.0/24, 2001:db8::1, relay.example.org or .example.org"}
-	if bad.Why = plainFault(text); bad.Why != "" {
+	if bad.Why = PlainFault(text); bad.Why != "" {
 		return "", bad
 	}
 	return text, nil
 }
 
-// plainFault returns what is wrong with a word of a table of OpenDKIM, "" for nothing.
-func plainFault(word string) string {
+// PlainFault returns what is wrong with a word of a table of OpenDKIM, "" for nothing.
+func PlainFault(word string) string {
 	switch {
 	case word == "":
 		return "is empty"

@@ -1,4 +1,4 @@
-package spec
+package syntax
 
 import (
 	"net/netip"

@@ -1,4 +1,4 @@
-package spec
+package syntax
 
 import (
 	"errors"
@@ -103,11 +103,11 @@ func checkBad(t *testing.T, given, got string, err error, why string) {
 	bad, ok := errors.AsType[*BadValue](err)
 	switch {
 	case !ok || got != "":
-		t.Errorf("%q: %q, %v, want a refusal", clip(given), got, err)
+		t.Errorf("%q: %q, %v, want a refusal", Clip(given), got, err)
 	case !strings.Contains(bad.Why, why):
-		t.Errorf("%q: %s, want %q", clip(given), bad.Why, why)
+		t.Errorf("%q: %s, want %q", Clip(given), bad.Why, why)
 	case bad.Hint == "" || strings.ContainsAny(bad.Error(), "\n\r\x00\x1b") || len(bad.Error()) > 1000:
-		t.Errorf("%q: not one line with a hint: %q", clip(given), bad.Error())
+		t.Errorf("%q: not one line with a hint: %q", Clip(given), bad.Error())
 	}
 }
 
@@ -136,10 +136,10 @@ func TestKeyNameFits(t *testing.T) {
 	if _, err := Selector(selector); err != nil {
 		t.Fatal(err)
 	}
-	if why := keyNameFault(selector, domain); why != "" {
+	if why := KeyNameFault(selector, domain); why != "" {
 		t.Errorf("253 octets: %s", why)
 	}
-	if why := keyNameFault(selector+"s", domain); !strings.Contains(why, "254 octets") {
+	if why := KeyNameFault(selector+"s", domain); !strings.Contains(why, "254 octets") {
 		t.Errorf("254 octets: %q", why)
 	}
 	line := selector + "._domainkey." + domain + " " + domain + ":" + selector + ":/etc/dkimkeys/" + domain + "/" + selector + ".private"
