@@ -27,15 +27,13 @@ type prefetch struct {
 // Prefetch starts to gather facts in the background if that is worth it. guess returns
 // the names whose zones will probably be needed.
 func (c *Collector) Prefetch(ctx context.Context, guess func(spec.Host) []string) error {
-	s := store.New(c.m.Sys)
 	if c.m.Image != nil {
 		return nil
 	}
-	names, err := s.Domains()
-	if err != nil || len(names) <= minForPrefetch {
+	if more, err := store.HasMoreDomains(c.m.Sys, minForPrefetch); err != nil || !more {
 		return err
 	}
-	host, err := s.Host()
+	host, err := store.New(c.m.Sys).Host()
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"mailsetup/internal/check/ignore"
 	"mailsetup/internal/parallel"
+	"mailsetup/internal/same"
 	"mailsetup/internal/spec/syntax"
 )
 
@@ -28,8 +29,10 @@ func (s Spec) Validate() syntax.Findings {
 	if err := s.RootLoop(); err != nil {
 		f.add("host: root_alias", fmt.Sprintf("%q %s", err.Value, err.Why), err.Hint)
 	}
-	each := make([]findingList, len(s.Domains))
-	_ = parallel.Do(len(each), runtime.GOMAXPROCS(0), func(i int) error { s.validateDomain(&each[i], i); return nil })
+	each := s.validateDomains(true)
+	if slices.ContainsFunc(each, func(l findingList) bool { return len(l.findings) > 0 }) {
+		each = s.validateDomains(false)
+	}
 	for _, more := range each {
 		f.findings = append(f.findings, more.findings...)
 	}
@@ -37,9 +40,32 @@ func (s Spec) Validate() syntax.Findings {
 	return f.findings
 }
 
+// validateDomains returns the faults of each domain. It may be brief about those that say what
+// the one before says: what that has is not found in them again.
+func (s Spec) validateDomains(brief bool) []findingList {
+	each := make([]findingList, len(s.Domains))
+	_ = parallel.Do(len(each), runtime.GOMAXPROCS(0), func(i int) error {
+		if d := s.Domains[i]; brief && i > 0 && d.saysWhat(s.Domains[i-1]) {
+			d.validateName(&each[i])
+		} else {
+			d.validate(&each[i])
+		}
+		s.validateDomain(&each[i], i)
+		return nil
+	})
+	return each
+}
+
+// saysWhat reports whether a domain has what another one has, and so no other fault but in its
+// name.
+func (d Domain) saysWhat(other Domain) bool {
+	other.Name = d.Name
+	return d.SPF.Redirect != d.Name && !slices.Contains(d.SPF.Include, d.Name) && same.Values(&d, &other)
+}
+
+// validateDomain finds what a domain cannot have beside the host and the other domains.
 func (s Spec) validateDomain(f *findingList, i int) {
 	d := s.Domains[i]
-	d.validate(f)
 	if i > 0 && s.Domains[i-1].Name == d.Name {
 		f.add(d.Name, "is there twice", "")
 	}
@@ -172,13 +198,17 @@ func (def Defaults) validate(f *findingList, at func(string) string) {
 	d.DMARC.validate(f, at)
 }
 
+func (d Domain) validateName(f *findingList) {
+	checkNormal(f, "domain", d.Name, syntax.DomainName)
+	if why := syntax.KeyNameFault(d.Selector, d.Name); why != "" {
+		f.add(d.Name+": selector", fmt.Sprintf("%q %s", syntax.Clip(d.Selector), why), "choose a shorter selector")
+	}
+}
+
 func (d Domain) validate(f *findingList) {
 	at := func(key string) string { return d.Name + ": " + key }
-	checkNormal(f, "domain", d.Name, syntax.DomainName)
+	d.validateName(f)
 	checkNormal(f, at("selector"), d.Selector, syntax.Selector)
-	if why := syntax.KeyNameFault(d.Selector, d.Name); why != "" {
-		f.add(at("selector"), fmt.Sprintf("%q %s", syntax.Clip(d.Selector), why), "choose a shorter selector")
-	}
 	if _, err := KeyBits(strconv.Itoa(d.KeyBits)); err != nil {
 		f.bad(at("key_bits"), err)
 	}

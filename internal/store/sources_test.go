@@ -122,3 +122,16 @@ func TestWhatIsWantedIsWorkedOutOnce(t *testing.T) {
 		})
 	}
 }
+
+func TestHasMoreDomains(t *testing.T) {
+	m, _ := shops(t, 30)
+	for than, want := range map[int]bool{20: true, 30: false} {
+		if more, err := store.HasMoreDomains(m, than); err != nil || more != want {
+			t.Errorf("30 domains are more than %d: %v, %v", than, more, err)
+		}
+	}
+	m.PutFile(state.SpecCache, "") // of more, which are not listed once more for this
+	if more, err := store.HasMoreDomains(m, 30); err != nil || !more {
+		t.Errorf("a cache of domains: %v, %v", more, err)
+	}
+}

@@ -21,6 +21,16 @@ type OnDisk map[string]*spec.Domain
 // Domains returns the names of the domains that have a file, sorted.
 func (s Store) Domains() ([]string, error) { return domainsIn(s.files, spec.DomainsDir(), ".toml") }
 
+// HasMoreDomains reports whether there are more domains than a number below minCachedFiles.
+// Where there is a cache of their files they are not counted: there were more.
+func HasMoreDomains(files Files, than int) (bool, error) {
+	if exists(files, state.SpecCache) {
+		return true, nil
+	}
+	names, err := New(files).Domains()
+	return len(names) > than, err
+}
+
 // Host returns host.toml as far as it can be parsed, the zero value without one.
 // LoadSpec returns its faults.
 func (s Store) Host() (spec.Host, error) {
