@@ -78,6 +78,14 @@ func median(costs []cost, part func(cost) time.Duration) time.Duration {
 func wall(c cost) time.Duration { return c.wall }
 func cpu(c cost) time.Duration  { return c.cpu }
 
+// mostMemory is what any command may have resident at most with 10,000 domains, in MB (10^6).
+const mostMemory = 100
+
+// memory judges the most memory that a command had.
+func (v *verdicts) memory(what string, c cost) {
+	v.atMost("peak memory: "+what, float64(c.rss)/1e6, mostMemory, " MB")
+}
+
 func mb(octets int64) string { return fmt.Sprintf("%d MB", octets>>20) }
 
 // ownCPU is the time that this process and its threads have used.
