@@ -46,7 +46,11 @@ func newServer(ctx context.Context, n int) (*server, error) {
 	}
 	for _, st := range p.Stages {
 		for _, c := range st.Changes {
-			s.mem.Put(c.Path, c.After)
+			o, err := c.After.Held()
+			if err != nil {
+				return nil, err
+			}
+			s.mem.Put(c.Path, o)
 		}
 	}
 	return s, nil
