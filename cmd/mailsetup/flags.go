@@ -31,10 +31,12 @@ func answerFlags() []cli.Flag {
 		list("ip", "public `ADDRESS` of this server, v4 or v6; repeat for more (default: the A and AAAA of its name)"),
 		text("selector", "`NAME` of the DKIM key (default: year and month, as in 202611)"),
 		text("key-bits", "`BITS` of the RSA key: 1024 (if DNS takes no more), 2048, 3072 or 4096 (default: 2048)"),
-		text("dns", "`WHERE` records go: bind (this machine's BIND), rfc2136 (dynamic updates to any primary), hook (a program) or manual (printed for you) (default: what is found)"),
+		text("dns", "`WHERE` records go: bind (this machine's BIND), rfc2136 (dynamic updates to any primary), hook (a program), slots (CNAMEs that you paste once) or manual (printed for you) (default: what is found)"),
 		text("rfc2136-server", "`NAME` or address of the primary that takes updates (default: the one that the zone names)"),
 		text("rfc2136-key", "`FILE` with the TSIG key that signs updates, as tsig-keygen writes it"),
 		text("dns-hook", "`PROGRAM` that changes the records at your provider, an absolute path"),
+		text("slot-zone", "`NAME` of the zone here in which the keys of slots stand (default: dkim. below the first zone here)"),
+		text("slots", "`NUMBER` of slots, each with a CNAME at the domain, 3 to 12 (default: 3)"),
 		&cli.BoolFlag{Name: "dns-new-zone", Usage: "make the zone in BIND if it is not served here; needs --ns"},
 		list("ns", "`NAME` of a name server of the new zone; repeat for more"),
 		text("ttl", "`SECONDS` that others may keep the records (default: 3600)"),
@@ -96,7 +98,7 @@ func answers(ctx *cli.Context) spec.Answers {
 		DMARC: ctx.String("dmarc"), DMARCSP: ctx.String("dmarc-sp"), ADKIM: ctx.String("adkim"), ASPF: ctx.String("aspf"),
 		RUA: ctx.StringSlice("rua"), RUF: ctx.StringSlice("ruf"), MTA: ctx.String("mta"), MilterDefaultAction: ctx.String("milter-default-action"),
 		ExistingRecords: ctx.String("existing-records"), ServiceMilters: ctx.String("service-milters"),
-		SignBounces: ctx.String("sign-bounces"), WildcardRecords: ctx.String("wildcard-records"), OtherSigner: ctx.String("other-signer"), UpdateServer: ctx.String("rfc2136-server"), UpdateKey: ctx.String("rfc2136-key"), Hook: ctx.String("dns-hook"),
+		SignBounces: ctx.String("sign-bounces"), WildcardRecords: ctx.String("wildcard-records"), OtherSigner: ctx.String("other-signer"), UpdateServer: ctx.String("rfc2136-server"), UpdateKey: ctx.String("rfc2136-key"), Hook: ctx.String("dns-hook"), SlotZone: ctx.String("slot-zone"), Slots: ctx.String("slots"),
 	}
 	inboundAnswers(ctx, &a)
 	for flag, answer := range map[string]*string{

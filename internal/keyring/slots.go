@@ -39,6 +39,12 @@ const staleAnswers = 7 * 24 * time.Hour
 // an earlier TTL or as a copy instead of a CNAME, nobody can see any more.
 const slotLag = 24 * time.Hour
 
+// LeastAgeInSlot returns the age of a key of a slot before which no slot is sure to be free for
+// the next one.
+func LeastAgeInSlot(drain, lag time.Duration) time.Duration {
+	return drain + staleAnswers + max(lag, slotLag)
+}
+
 // slotLag returns that of a key, 0 for one that is in no slot.
 func (k Key) slotLag() time.Duration {
 	if k.SlotZone == "" {

@@ -2,8 +2,10 @@ package propose
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
+	"mailsetup/internal/dnsname"
 	"mailsetup/internal/hint"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/spec/syntax"
@@ -13,6 +15,7 @@ import (
 // Fill completes answers from the machine and from DNS, where neither a person nor the
 // spec of earlier runs gives one.
 func (b *Basis) Fill(a spec.Answers) spec.Answers {
+	a.SlotZone = cmp.Or(a.SlotZone, b.slotZone(a))
 	if b.Spec.Has(a.Domain) {
 		return a
 	}
@@ -34,6 +37,33 @@ func (b *Basis) Fill(a spec.Answers) spec.Answers {
 		}
 	}
 	return a
+}
+
+// slotZone returns the zone for slots where they are wanted and there is none yet: a name below
+// the first zone of the BIND here, that of the host's name before others. It is "" for no zone.
+func (b *Basis) slotZone(a spec.Answers) string {
+	mode, _ := spec.DNS(a.DNS)
+	if b.Spec != nil {
+		mode = cmp.Or(mode, b.Spec.Host.DNS)
+		a.Hostname = cmp.Or(a.Hostname, b.Spec.Host.Hostname)
+		if b.Spec.Host.Slots.Zone != "" {
+			return ""
+		}
+	}
+	if mode != spec.DNSSlots {
+		return ""
+	}
+	first := ""
+	for _, z := range slices.Concat(b.Facts.Zones, b.Facts.Updated) {
+		switch name := dnsname.TrimDot(z.Origin); {
+		case z.Problem != "" || z.Kind != "primary" || !strings.Contains(name, ".") || dnsname.Within(z.Origin, "arpa."): // those of every BIND
+		case dnsname.Within(a.Hostname+".", z.Origin):
+			return "dkim." + name
+		case first == "":
+			first = "dkim." + name
+		}
+	}
+	return first
 }
 
 // fromSpec adds what the spec says of the host to the flags: a second domain on the

@@ -32,6 +32,8 @@ func Flags(a spec.Answers) []string {
 	add("--rfc2136-server", a.UpdateServer)
 	add("--rfc2136-key", a.UpdateKey)
 	add("--dns-hook", a.Hook)
+	add("--slot-zone", a.SlotZone)
+	add("--slots", a.Slots)
 	add("--root-alias", a.RootAlias)
 	add("--notify", a.Notify)
 	add("--selector", a.Selector)

@@ -62,8 +62,8 @@ func Host() []Key {
 		{Name: "addresses", Kind: Texts, Unit: "IP address", Example: `["192.0.2.10", "2001:db8::10"]`, Meaning: "The public addresses that mail leaves from, as other servers see them; behind NAT that of the router. At least one."},
 		{Name: "domain", Kind: Text, Unit: domain, Example: `"example.org"`, Meaning: "The domain whose key signs the mail of the host itself, as that of cron and bounces. It has a file in domains.d."},
 		{
-			Name: "dns", Kind: Text, Words: []string{"bind", "rfc2136", "hook", "manual"}, Default: `"manual"`, Example: `"bind"`,
-			Meaning: "How records are published: into the zones of the BIND of this machine, by dynamic updates (RFC 2136) to the server of [rfc2136], by the program dns_hook, or by you, from what is printed.",
+			Name: "dns", Kind: Text, Words: []string{"bind", "rfc2136", "hook", "slots", "manual"}, Default: `"manual"`, Example: `"bind"`,
+			Meaning: "How records are published: into the zones of the BIND of this machine, by dynamic updates (RFC 2136) to the server of [rfc2136], by the program dns_hook, or by you, from what is printed. With \"slots\" you do that once: keys then change behind CNAMEs, in the zone of [slots].",
 		},
 		{Name: "dns_hook", Kind: Text, Unit: "absolute path", Default: `""`, Example: `"/usr/lib/mailsetup/hooks/powerdns"`, Meaning: "For dns = \"hook\": the program that changes records at your provider. It and what is above it belong to root, and nobody else may write there."},
 		{
@@ -100,6 +100,7 @@ func Host() []Key {
 		{Name: "ttl", Kind: Number, Unit: "seconds", Otherwise: "3600", Example: "7200", Meaning: "For domains that are new: how long resolvers keep their records. From 60 to 604800."},
 	}
 	keys = append(keys, updates()...)
+	keys = append(keys, slots()...)
 	for _, k := range append(spf(), dmarc()...) {
 		k.Meaning = "For domains that are new. " + k.Meaning
 		if k.Default == `"softfail"` || k.Default == `"none"` {
@@ -130,7 +131,7 @@ func Domain() []Key {
 			Meaning: "What becomes of records that a wildcard answered for names which exist because of ours (RFC 4592): published there as well, or not. Empty: nobody was asked.",
 		},
 		{Name: "signed_by", Kind: Text, Words: []string{"other", ""}, Default: `""`, Example: `"other"`, Meaning: "Who signs: the OpenDKIM of mailsetup (empty), or another signer that was here before. Then it has no key here."},
-		{Name: "dns", Kind: Text, Words: []string{"bind", "rfc2136", "hook", "manual", ""}, Default: `""`, Example: `"manual"`, Meaning: "How its records are published, if not as host.toml says."},
+		{Name: "dns", Kind: Text, Words: []string{"bind", "rfc2136", "hook", "slots", "manual", ""}, Default: `""`, Example: `"manual"`, Meaning: "How its records are published, if not as host.toml says."},
 		{Name: "dns_hook", Kind: Text, Unit: "absolute path", Default: `""`, Example: `"/usr/lib/mailsetup/hooks/desec"`, Meaning: "As in host.toml, which counts where this is empty."},
 		{Name: "subdomains", Kind: Flag, Default: "false", Example: "true", Meaning: "Whether mail of everything below it is signed, too."},
 		{Name: "also", Kind: Texts, Unit: "sender", Default: "[]", Example: `["example.net", ".example.net", "ann@example.com"]`, Meaning: "Further senders whose mail is signed with its key: domains, what is below one (with a dot before it), addresses, \"*\" for all."},
@@ -165,6 +166,13 @@ func updates() []Key {
 	return []Key{
 		{Table: "rfc2136", Name: "server", Kind: Text, Unit: "name or address", Default: `""`, Example: `"ns1.example.org"`, Meaning: "For dns = \"rfc2136\": the primary that takes updates, with a port if it is not 53. Empty: the one that the zone names."},
 		{Table: "rfc2136", Name: "key_file", Kind: Text, Unit: "absolute path", Default: `""`, Example: `"/etc/mailsetup/tsig.key"`, Meaning: "The TSIG key (RFC 8945) that signs updates, as tsig-keygen(8) writes it."},
+	}
+}
+
+func slots() []Key {
+	return []Key{
+		{Table: "slots", Name: "zone", Kind: Text, Unit: domain, Default: `""`, Example: `"dkim.example.net"`, Meaning: "For dns = \"slots\": the zone in which the keys stand, of the BIND of this machine, or of the primary of [rfc2136] where that has a key_file."},
+		{Table: "slots", Name: "selectors", Kind: Texts, Unit: "selector", Default: "[]", Example: `["mail-1", "mail-2", "mail-3"]`, Meaning: "The slots, 3 to 12: selectors that come back with another key. Each domain with dns = \"slots\" has a CNAME for each."},
 	}
 }
 

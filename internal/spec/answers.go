@@ -25,6 +25,8 @@ type Answers struct {
 	UpdateServer string // --rfc2136-server
 	UpdateKey    string // --rfc2136-key
 	Hook         string // --dns-hook
+	SlotZone     string // --slot-zone
+	Slots        string // --slots: how many
 	Subdomains   string // --subdomains: yes or no
 
 	SPFAll      string   // --spf-all

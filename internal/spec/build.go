@@ -74,7 +74,7 @@ func (a Answers) applyToDomain(f *findingList, s *Spec, d *Domain, exists bool) 
 }
 
 // WithDomains returns the spec with a new domain for each of the answers. Answers about
-// the host are ignored, but for the DNS mode, which is that of the new domain. An
+// the host are ignored, but for the DNS mode, which is that of the new domain, and slots where there were none. An
 // existing domain stays as it is.
 func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, syntax.Findings) {
 	var f findingList
@@ -89,6 +89,7 @@ func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, syntax.Findings)
 		there[name] = true
 		d := out.Host.Defaults.domain(name, now)
 		setField(&f, "--dns", a.DNS, &d.DNS, DNS)
+		a.slotsOfNew(&f, &out.Host)
 		if d.DNS == out.Host.DNS {
 			d.DNS = ""
 		}
@@ -151,6 +152,7 @@ func (a Answers) host(f *findingList, h *Host) {
 	setField(f, "--rfc2136-server", a.UpdateServer, &h.Update.Server, syntax.UpdateServer)
 	setField(f, "--rfc2136-key", a.UpdateKey, &h.Update.KeyFile, syntax.UpdateKey)
 	setField(f, "--dns-hook", a.Hook, &h.Update.Hook, syntax.Hook)
+	a.slots(f, h)
 	a.Inbound.Apply(&h.Inbound, f.add)
 }
 
@@ -323,6 +325,7 @@ func (s Spec) clone(more int) Spec {
 	s.Host.Addresses, s.Host.LeaveServices = slices.Clone(s.Host.Addresses), slices.Clone(s.Host.LeaveServices)
 	s.Host.Trusted, s.Host.OpenDKIM = slices.Clone(s.Host.Trusted), slices.Clone(s.Host.OpenDKIM)
 	s.Host.NonsigningMilters, s.Host.Ignore = slices.Clone(s.Host.NonsigningMilters), slices.Clone(s.Host.Ignore)
+	s.Host.Slots.Selectors = slices.Clone(s.Host.Slots.Selectors)
 	s.Host.BlockLists, s.Host.Inbound = slices.Clone(s.Host.BlockLists), s.Host.Inbound.Clone()
 	s.Host.Defaults.SPF.Include, s.Host.Defaults.DMARC = slices.Clone(s.Host.Defaults.SPF.Include), s.Host.Defaults.DMARC.clone()
 	s.Domains = sorted(append(make([]Domain, 0, len(s.Domains)+more), s.Domains...))

@@ -15,7 +15,7 @@ import (
 // for a set-up that was taken over or is beside ours, and for a zone with wildcards.
 func omittable(f tomltext.Field) bool {
 	switch f.Key {
-	case "mta", "send_only", "dns_hook", "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore", "block_lists":
+	case "mta", "send_only", "dns_hook", "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore", "block_lists", "zone", "selectors":
 		return f.Value == "[]" || f.Value == "false" || f.Value == `""`
 	}
 	return inbound.IsDefault(f)
@@ -33,7 +33,7 @@ func hostFields(h Host) []tomltext.Field {
 		field("", "hostname", tomltext.Quote(h.Hostname), "The name this server has in public DNS, for HELO and as target of MX."),
 		field("", "addresses", tomltext.List(addresses), "The public addresses it sends from, as other servers see them."),
 		field("", "domain", tomltext.Quote(h.Domain), "The domain whose key signs the mail of the host itself (cron, bounces)."),
-		field("", "dns", tomltext.Quote(string(h.DNS)), "How records get published: \"bind\" (here), \"rfc2136\", \"hook\" or \"manual\"."),
+		field("", "dns", tomltext.Quote(string(h.DNS)), "How records get published: \"bind\", \"rfc2136\", \"hook\", \"slots\", \"manual\"."),
 		field("", "dns_hook", tomltext.Quote(h.Update.Hook), "The program that changes records for dns = \"hook\", as an absolute path."),
 		field("", "mta", tomltext.Quote(h.MTA), "The mail server that signs: \"exim4\"; without this line Postfix, by OpenDKIM."),
 		field("", "send_only", strconv.FormatBool(h.SendOnly), "Whether the mail server listens to this machine alone: no domain is received."),
@@ -55,6 +55,8 @@ func hostFields(h Host) []tomltext.Field {
 	}, root, []tomltext.Field{
 		field("rfc2136", "server", tomltext.Quote(h.Update.Server), "For dns = \"rfc2136\": where updates go (\"\": the primary), and the TSIG key."),
 		field("rfc2136", "key_file", tomltext.Quote(h.Update.KeyFile), ""),
+		field("slots", "zone", tomltext.Quote(h.Slots.Zone), "For dns = \"slots\": the zone here in which keys stand, and their selectors."),
+		field("slots", "selectors", tomltext.List(h.Slots.Selectors), ""),
 	}, tables, h.Inbound.Fields())
 }
 

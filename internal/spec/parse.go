@@ -63,6 +63,7 @@ type hostText struct {
 
 	rotationText
 	Update  updateText   `toml:"rfc2136"`
+	Slots   slotsText    `toml:"slots"`
 	SPF     spfText      `toml:"spf"`
 	DMARC   dmarcText    `toml:"dmarc"`
 	Inbound inbound.Text `toml:"inbound"`
@@ -224,6 +225,7 @@ func parseHost(text []byte) (Host, syntax.Findings) {
 	setList(&d.findingList, "block_lists", raw.BlockLists, &h.BlockLists, BlockList)
 	h.Ignore = d.ignore(raw.Ignore)
 	h.Update = raw.Update.update(d, raw.Hook)
+	h.Slots = raw.Slots.slots(d)
 	h.Inbound = raw.Inbound.Policy(d.add)
 	h.Defaults = raw.defaults(d)
 	return h, d.findings

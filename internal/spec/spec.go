@@ -29,7 +29,7 @@ type Host struct {
 	Hostname  string       // hostname: FQDN, A-labels, no final dot; HELO name and target of MX
 	Addresses []netip.Addr // addresses: public ones, as receivers see them
 	Domain    string       // domain: the primary domain, the d= of the host's own mail
-	DNS       DNSMode      // dns: bind or manual
+	DNS       DNSMode      // dns
 	MTA       string       // mta: the mail server, Exim or "" for Postfix
 	SendOnly  bool         // send_only: the mail server listens to this machine alone
 	RootAlias string       // root_alias: where root's and postmaster's mail and reports go, "" to leave aliases alone
@@ -53,7 +53,7 @@ type Host struct {
 	// and what is gone: yes, no, "" for yes.
 	Repair string        // repair
 	Update Update        // [rfc2136]
-	Slots  keyring.Slots // of domains with DNSSlots
+	Slots  keyring.Slots // [slots], of domains with DNSSlots
 	// Trusted are further hosts whose mail is signed, as InternalHosts of
 	// opendkim.conf(5) has them: addresses, networks, names, .example.org.
 	Trusted []string // trusted
@@ -101,7 +101,7 @@ const (
 	DNSBind   DNSMode = "bind"
 	DNSManual DNSMode = "manual"
 	DNSUpdate DNSMode = "rfc2136"
-	DNSSlots  DNSMode = "slots" // keys in a zone of ours; no file can ask for it yet
+	DNSSlots  DNSMode = "slots" // keys in a zone of ours, at CNAMEs that somebody pastes once
 	DNSHook   DNSMode = "hook"
 )
 

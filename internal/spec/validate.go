@@ -111,6 +111,9 @@ func (s Spec) validateDNS(f *findingList, d Domain) {
 	if s.DNSOf(d) == DNSUpdate && s.UpdateOf(d).KeyFile == "" {
 		f.add(d.Name+": rfc2136.key_file", "is empty, and updates are signed", "--rfc2136-key FILE names the TSIG key, which tsig-keygen makes")
 	}
+	if s.DNSOf(d) == DNSSlots {
+		s.validateSlots(f, d)
+	}
 	if s.DNSOf(d) == DNSHook && s.UpdateOf(d).Hook == "" {
 		f.add(d.Name+": dns_hook", "is empty, and a program changes the records", "--dns-hook PROGRAM names it by its absolute path")
 	}
@@ -171,6 +174,7 @@ func (h Host) validate(f *findingList) {
 	each("block_lists", BlockList, h.BlockLists...)
 	h.Inbound.Validate(func(key, text, hint string) { f.add("host: "+key, text, hint) })
 	validateIgnored(f, "host: ignore", h.Ignore)
+	validateSlotNames(f, h.Slots)
 	h.Update.validate(f, func(key string) string { return "host: " + key })
 	h.Rotation.validate(f, h.Drain, func(key string) string { return "host: " + key })
 	h.Defaults.validate(f, func(key string) string { return "host: " + key })

@@ -10,6 +10,7 @@ import (
 	"mailsetup/internal/keyring"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/records"
 	"mailsetup/steps/step"
 	"mailsetup/zonefile"
 )
@@ -19,7 +20,7 @@ import (
 // as the lines that a provider's web form takes.
 func printedRecords(in step.Input) []state.Note {
 	var notes []state.Note
-	printed := false
+	printed, again := false, false
 	for d := range in.Scope.Domains(in.Spec) {
 		if !in.Spec.ByHand(d) || in.KeysOnly {
 			continue
@@ -36,10 +37,11 @@ func printedRecords(in step.Input) []state.Note {
 		todo := compareServed(in, list)
 		notes = append(notes, todo.notes(in.Facts.DNS, d.Name)...)
 		printed = printed || todo.open()
+		again = again || todo.open() && records.Slots(in.Spec, d).Zone == ""
 	}
 	if printed {
 		later := ""
-		if in.Spec.Host.Notify == "" {
+		if again && in.Spec.Host.Notify == "" {
 			later = "; the records of later keys are yours to publish as well, and nobody is mailed then without init --notify ADDRESS"
 		}
 		notes = append(notes, state.Note{

@@ -91,7 +91,8 @@ func TestSlotsAreServedHere(t *testing.T) {
 	for _, n := range notes {
 		all += n.Text + "\n" + n.Action + "\n"
 	}
-	if !strings.Contains(all, "mx3._domainkey") || strings.Contains(all, "BBBB") {
+	if !strings.Contains(all, "mx3._domainkey") || strings.Contains(all, "BBBB") ||
+		!strings.Contains(all, "once the records are in DNS") || strings.Contains(all, "records of later keys") {
 		t.Errorf("says %s", all)
 	}
 }
