@@ -41,7 +41,7 @@ const maxWritten = 16
 // Mark tells contents of a path apart: a hash, or what else stands there.
 func Mark(o state.Object) string {
 	if o.Kind == state.Regular {
-		return plan.Hash(o.Content)
+		return plan.HashOf(o)
 	}
 	return string(o.Kind)
 }
