@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mailsetup/internal/spec"
+	"mailsetup/internal/spec/syntax"
 )
 
 // An answer is what a flag says, and what that means for the host and for the domain
@@ -33,8 +34,15 @@ var hostAnswers = []answer{
 	{"--service-milters", func(a *spec.Answers) { a.ServiceMilters = "merge" }, func(h *spec.Host, _ *spec.Domain) { h.LeaveServices = nil }},
 	{"--service-milters keep", func(a *spec.Answers) { a.ServiceMilters = "keep" }, func(*spec.Host, *spec.Domain) {}},
 	{"--existing-records keep", func(a *spec.Answers) { a.ExistingRecords = "keep" }, func(*spec.Host, *spec.Domain) {}},
-	{"--rfc2136-server", func(a *spec.Answers) { a.UpdateServer = "[2001:db8::53]:53" }, func(h *spec.Host, _ *spec.Domain) { h.Update.Server = "2001:db8::53" }},
-	{"--rfc2136-key", func(a *spec.Answers) { a.UpdateKey = "/etc/bind/k.key" }, func(h *spec.Host, _ *spec.Domain) { h.Update.KeyFile = "/etc/bind/k.key" }},
+	{
+		"--dns rfc2136",
+		func(a *spec.Answers) {
+			a.DNS, a.UpdateServer, a.UpdateKey = "rfc2136", "[2001:db8::53]:53", "/etc/bind/k.key"
+		},
+		func(h *spec.Host, _ *spec.Domain) {
+			h.DNS, h.Update.Server, h.Update.KeyFile = "rfc2136", "2001:db8::53", "/etc/bind/k.key"
+		},
+	},
 }
 
 var domainAnswers = []answer{
@@ -117,6 +125,45 @@ func TestAnswersChangeWhatTheySay(t *testing.T) {
 	}
 	if changed < 130 {
 		t.Errorf("only %d specs changed: the answers prove nothing", changed)
+	}
+}
+
+// What is about another way of publishing than the one in use would change nothing: it is
+// refused, and not written down.
+func TestFlagsOfAnotherWayOfPublishing(t *testing.T) {
+	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	host := spec.Answers{Domain: "lab.example", Hostname: "mail.lab.example", Addresses: []string{"192.0.2.10"}, DNS: "manual"}
+	manual, findings := host.Spec(nil, now)
+	if findings != nil {
+		t.Fatal(findings)
+	}
+	for flag, give := range map[string]func(a *spec.Answers){
+		"--dns-hook":       func(a *spec.Answers) { a.Hook = "/usr/lib/mailsetup/hooks/powerdns" },
+		"--rfc2136-server": func(a *spec.Answers) { a.UpdateServer = "ns1.example.net" },
+		"--rfc2136-key":    func(a *spec.Answers) { a.UpdateKey = "/etc/bind/k.key" },
+		"--slot-zone":      func(a *spec.Answers) { a.SlotZone = "dkim.example.net" },
+		"--slots":          func(a *spec.Answers) { a.Slots = "4" },
+	} {
+		first, init, add := host, spec.Answers{}, spec.Answers{Domain: "shop.example"}
+		for _, a := range []*spec.Answers{&first, &init, &add} {
+			give(a)
+		}
+		_, one := first.Spec(nil, now)
+		_, two := init.Spec(&manual, now)
+		_, three := manual.WithDomains([]spec.Answers{add}, now)
+		for _, found := range []syntax.Findings{one, two, three} {
+			if len(found) != 1 || found[0].Field != flag || !strings.Contains(found[0].Text, ", and the records are published otherwise") {
+				t.Errorf("%s: %v", flag, found)
+			}
+		}
+	}
+	add := spec.Answers{Domain: "shop.example", DNS: "hook", Hook: "/usr/lib/mailsetup/hooks/powerdns"}
+	if _, found := manual.WithDomains([]spec.Answers{add}, now); found != nil {
+		t.Errorf("--dns hook: %v", found)
+	}
+	with, _ := manual.WithDomains([]spec.Answers{add}, now)
+	if _, found := (spec.Answers{Hook: "/usr/local/bin/other"}).Spec(&with, now); found != nil {
+		t.Errorf("another program for the domain that has one: %v", found)
 	}
 }
 

@@ -47,6 +47,7 @@ func (a Answers) Spec(old *Spec, now time.Time) (Spec, syntax.Findings) {
 	}
 	a.applyToDomain(&f, &out, &out.Domains[at], found)
 	a.consents(&f, &out)
+	a.checkModeFlags(&f, out.uses)
 	f.finish(a, out, old)
 	return out, f.findings
 }
@@ -74,8 +75,8 @@ func (a Answers) applyToDomain(f *findingList, s *Spec, d *Domain, exists bool) 
 }
 
 // WithDomains returns the spec with a new domain for each of the answers. Answers about
-// the host are ignored, but for the DNS mode, which is that of the new domain, and slots where there were none. An
-// existing domain stays as it is.
+// the host are ignored, but for the DNS mode, which is that of the new domain, and slots
+// where there were none. An existing domain stays as it is.
 func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, syntax.Findings) {
 	var f findingList
 	out := s.clone(len(list))
@@ -89,6 +90,7 @@ func (s Spec) WithDomains(list []Answers, now time.Time) (Spec, syntax.Findings)
 		there[name] = true
 		d := out.Host.Defaults.domain(name, now)
 		setField(&f, "--dns", a.DNS, &d.DNS, DNS)
+		a.checkModeFlags(&f, func(m DNSMode) bool { return m == cmp.Or(d.DNS, out.Host.DNS) })
 		a.slotsOfNew(&f, &out.Host)
 		if d.DNS == out.Host.DNS {
 			d.DNS = ""
