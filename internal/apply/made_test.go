@@ -72,7 +72,7 @@ func TestMadeContentsThatAreOthers(t *testing.T) {
 
 func refused(t *testing.T, m *systemtest.Mem, err error, text string) {
 	t.Helper()
-	if err == nil || !strings.Contains(err.Error(), "a content is not what it was when the plan was made") {
+	if err == nil || !strings.Contains(err.Error(), "a content is not what it was when the plan was made\nhint: run the command again") {
 		t.Errorf("error %v", err)
 	}
 	for p, o := range m.Files() {

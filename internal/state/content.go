@@ -3,7 +3,7 @@ package state
 import (
 	"bytes"
 	"crypto/sha256"
-	"fmt"
+	"errors"
 )
 
 // Text is a content that is not held in memory, but made or read again each time: those
@@ -30,7 +30,7 @@ func (o Object) Bytes() ([]byte, error) {
 	}
 	b, err := o.Text.Again()
 	if err == nil && sha256.Sum256(b) != o.Text.Hash {
-		err = fmt.Errorf("a content is not what it was when the plan was made")
+		err = errors.New("a content is not what it was when the plan was made\nhint: run the command again")
 	}
 	return b, err
 }
