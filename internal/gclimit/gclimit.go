@@ -49,6 +49,6 @@ func afterNextCollection() {
 
 // wanted returns the limit that leaves room for some garbage beside what is in use.
 func wanted(limit int64, live uint64) int64 {
-	const overhead = 4 << 20 // stacks, and what the collector itself needs
-	return max(limit, int64(live+live/8)+overhead)
+	const overhead = 8 << 20 // stacks, and what the collector itself needs
+	return max(limit, int64(live+live/4)+overhead)
 }
