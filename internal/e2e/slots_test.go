@@ -89,9 +89,10 @@ func (p *provider) tick(t *testing.T, b *lab.Box, later time.Duration, args ...s
 	return out + errs
 }
 
-// TestSlots: keys of a domain at a provider change behind CNAMEs that were pasted once.
+// TestSlots: keys of a domain at a provider change behind CNAMEs that were pasted once. Two
+// rotations, as the second one has the fault; each slot has its turn in TestSoakSlots.
 func TestSlots(t *testing.T) {
-	inTurn(t, func(t *testing.T, release string) { slotsUnderMail(t, release, 3) })
+	inTurn(t, func(t *testing.T, release string) { slotsUnderMail(t, release, 2) })
 }
 
 // TestSoakSlots is the same for twelve rotations.
