@@ -20,6 +20,7 @@ var pure = strings.Fields(`
 	steps/exim
 	steps/inbound
 	steps/keys
+	steps/newzone
 	steps/postfix
 	steps/recipients
 	steps/records

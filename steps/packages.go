@@ -44,7 +44,7 @@ func missingPackages(in step.Input) []state.Package {
 	} else if !in.SignsNothing() {
 		want = append(want, state.Package{Name: "opendkim", Why: "signs it"})
 	}
-	if (in.Spec.Host.DNS == spec.DNSBind || in.Spec.Host.DNS == spec.DNSSlots && records.SlotMode(in.Spec) == spec.DNSBind) && !in.Scope.IsHostOnly() {
+	if records.UsesBIND(in.Spec, in.Spec.Host.DNS) && !in.Scope.IsHostOnly() {
 		want = append(want, state.Package{Name: "bind9", Why: "serves the records"})
 	}
 	return append(want, inbound.Packages(in)...)

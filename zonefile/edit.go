@@ -193,6 +193,11 @@ func newZone(e state.ZoneEdit, line string) ([]byte, error) {
 	for _, ns := range z.NS {
 		fmt.Fprintf(&b, "%s IN NS %s\n", e.Origin, ns)
 	}
-	b.WriteString("\n" + line + "\n")
+	b.WriteString("\n")
+	if len(z.Records) > 0 {
+		b.WriteString("; Keys of other senders, as they were found when the zone was made.\n")
+		b.Write(append(lines(z.Records), '\n'))
+	}
+	b.WriteString(line + "\n")
 	return b.Bytes(), nil
 }

@@ -20,6 +20,7 @@ func consentFlags() []cli.Flag {
 		&cli.StringFlag{Name: "other-signer", Usage: "`ANSWER`, replace or keep: a milter or filter that signs your mail already"},
 		&cli.BoolFlag{Name: "replace-checks", Usage: "change what policyd-spf or OpenDMARC was set up to do with incoming mail"},
 		&cli.BoolFlag{Name: "replace-mta", Usage: "let the mail server of --mta replace another one (without --mta: Postfix an exim4 that is here)"},
+		&cli.BoolFlag{Name: "delegate-keys", Usage: "with --dns delegate: have the keys of all senders of the domain here"},
 		removeMissingFlag(),
 		&cli.BoolFlag{Name: "any-release", Usage: "go on where the system is not Debian 12, 13 or 14"},
 	}
@@ -48,7 +49,7 @@ func consentsGiven(ctx *cli.Context) map[state.QuestionKind]bool {
 	}
 	for name, kind := range map[string]state.QuestionKind{
 		"replace-override": state.AskOverride, "any-release": state.AskRelease, "replace-mta": state.AskMTA, "remove-missing": state.AskRemoval,
-		"replace-checks": state.AskChecks,
+		"replace-checks": state.AskChecks, "delegate-keys": state.AskDelegation,
 	} {
 		if ctx.IsSet(name) {
 			given[kind] = ctx.Bool(name)

@@ -17,7 +17,7 @@ import (
 // choices are the values of flags that have no others: by the flag, or by command and flag.
 var choices = map[string][]string{
 	"--key-bits":              {"1024", "2048", "3072", "4096"},
-	"--dns":                   {"bind", "rfc2136", "hook", "slots", "manual"},
+	"--dns":                   {"bind", "rfc2136", "hook", "slots", "delegate", "manual"},
 	"--receive":               {"yes", "no"},
 	"--spf-all":               {"softfail", "fail", "neutral"},
 	"--dmarc":                 {"none", "quarantine", "reject"},

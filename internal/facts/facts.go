@@ -93,6 +93,7 @@ func (c *Collector) Gather(ctx context.Context, r Request) (Gathered, error) {
 	}
 	if r.Steps == nil { // keys are replaced whatever else DNS says
 		c.lookUpDNS(ctx, r, &f)
+		c.lookUpOtherKeys(ctx, r, &f)
 		if err := c.proveLists(ctx, r, f); err != nil {
 			return Gathered{}, err
 		}
@@ -126,6 +127,7 @@ func (c *Collector) Refresh(ctx context.Context, r Request, f state.Facts) (Gath
 		return Gathered{}, err
 	}
 	c.lookUpDNS(ctx, r, &f)
+	c.lookUpOtherKeys(ctx, r, &f)
 	return Gathered{f, r.Scope, c.pristine(f)}, c.proveLists(ctx, r, f)
 }
 

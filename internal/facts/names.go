@@ -41,7 +41,7 @@ func (r Request) keyZoneNames() []string {
 	}
 	elsewhere := map[string]bool{}
 	for _, d := range r.Spec.Domains {
-		elsewhere[d.Name] = r.Spec.ByHand(d)
+		elsewhere[d.Name] = r.Spec.ByHand(d) && !records.Delegates(r.Spec, d)
 	}
 	names := slices.DeleteFunc(r.Scope.Selection(), func(name string) bool { return elsewhere[name] })
 	return sortedUnique(append(names, r.slotZones()...))

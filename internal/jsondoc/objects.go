@@ -15,11 +15,11 @@ type Error struct {
 
 // Domain is a mail domain. Each document has of it what it is about.
 type Domain struct {
-	Domain   string `json:"domain"`                                              // its name in lower case, with A-labels (RFC 5890)
-	Primary  bool   `json:"primary,omitempty"`                                   // the one of the host itself
-	Removed  bool   `json:"removed,omitempty"`                                   // no longer signed; its keys stay for mail under way
-	DNS      string `json:"dns,omitempty" enum:"bind rfc2136 hook slots manual"` // where its records go
-	SignedBy string `json:"signed_by,omitempty" enum:"other"`                    // not by mailsetup
+	Domain   string `json:"domain"`                                                       // its name in lower case, with A-labels (RFC 5890)
+	Primary  bool   `json:"primary,omitempty"`                                            // the one of the host itself
+	Removed  bool   `json:"removed,omitempty"`                                            // no longer signed; its keys stay for mail under way
+	DNS      string `json:"dns,omitempty" enum:"bind rfc2136 hook slots delegate manual"` // where its records go
+	SignedBy string `json:"signed_by,omitempty" enum:"other"`                             // not by mailsetup
 	Keys     []Key  `json:"keys,omitzero"`
 	// The records that it needs in DNS.
 	Records []Record `json:"records,omitzero"`

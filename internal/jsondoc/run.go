@@ -94,7 +94,7 @@ type Drift struct {
 type Question struct {
 	ID string `json:"id"` // the same in every run
 	// What it is about; each kind has a flag.
-	Kind     string   `json:"kind" enum:"record service override removal bounces release mta wildcard signer checks"`
+	Kind     string   `json:"kind" enum:"record service override removal bounces release mta wildcard signer checks delegation"`
 	Flag     string   `json:"flag"`               // that says yes
 	Subject  string   `json:"subject,omitempty"`  // the service, or the kind of record
 	Domain   string   `json:"domain,omitempty"`   // of a record

@@ -33,6 +33,8 @@ func ConsentFlags(k state.QuestionKind) (yes, no string) {
 		return "--other-signer replace", "--other-signer keep"
 	case state.AskChecks:
 		return "--replace-checks", ""
+	case state.AskDelegation:
+		return "--delegate-keys", ""
 	}
 	return "", ""
 }
@@ -58,6 +60,8 @@ func subject(q state.Question) string {
 		return "names of " + q.Domain + " and a wildcard of the zone"
 	case state.AskSigner:
 		return "another signer"
+	case state.AskDelegation:
+		return "the keys of every sender of " + q.Domain
 	case state.AskChecks:
 		return "what incoming mail meets until now"
 	}
@@ -80,16 +84,17 @@ func WriteQuestion(w io.Writer, q state.Question, which string, o TextOptions) e
 func Prompt(k state.QuestionKind) string { return prompts[k] }
 
 var prompts = map[state.QuestionKind]string{
-	state.AskRecord:   "Change this record?",
-	state.AskService:  "Change this service?",
-	state.AskOverride: "Take this out of the override?",
-	state.AskRemoval:  "Stop signing its mail?",
-	state.AskBounces:  "Sign bounces, too?",
-	state.AskRelease:  "Go on all the same?",
-	state.AskMTA:      "Replace it?",
-	state.AskWildcard: "Publish copies?",
-	state.AskSigner:   "Sign here, and no longer there?",
-	state.AskChecks:   "Change this setting?",
+	state.AskRecord:     "Change this record?",
+	state.AskService:    "Change this service?",
+	state.AskOverride:   "Take this out of the override?",
+	state.AskRemoval:    "Stop signing its mail?",
+	state.AskBounces:    "Sign bounces, too?",
+	state.AskRelease:    "Go on all the same?",
+	state.AskMTA:        "Replace it?",
+	state.AskWildcard:   "Publish copies?",
+	state.AskSigner:     "Sign here, and no longer there?",
+	state.AskChecks:     "Change this setting?",
+	state.AskDelegation: "Have all of them here?",
 }
 
 // KeepPrompt returns the prompt that asks whether the run goes on beside what was

@@ -29,6 +29,7 @@ func Flags(a spec.Answers) []string {
 	add("--dns", a.DNS)
 	yes("--dns-new-zone", a.NewZone)
 	add("--ns", a.NS...)
+	add("--keep-selector", a.KeepSelectors...)
 	add("--rfc2136-server", a.UpdateServer)
 	add("--rfc2136-key", a.UpdateKey)
 	add("--dns-hook", a.Hook)

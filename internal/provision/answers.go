@@ -112,6 +112,8 @@ func publication(want spec.Spec, x spec.Domain) string {
 		return "in a new zone of this machine's BIND"
 	case mode == spec.DNSSlots:
 		return "its keys in slots of " + want.Host.Slots.Zone + ", and the rest printed in the end, for you to publish"
+	case mode == spec.DNSDelegate:
+		return "its keys in a zone of their own in this machine's BIND, and the rest printed in the end, for you to publish"
 	case mode == spec.DNSBind:
 		return "in the zone that this machine's BIND serves"
 	case mode == spec.DNSHook:

@@ -20,8 +20,10 @@ type keyState struct {
 }
 
 // publishedByHand reports whether somebody publishes the records of a domain by hand, but
-// for those of slots.
-func (s keyState) publishedByHand(d spec.Domain) bool { return s.spec.ByHand(d) }
+// for those of slots. The keys of a zone of their own are not.
+func (s keyState) publishedByHand(d spec.Domain) bool {
+	return s.spec.ByHand(d) && !records.Delegates(s.spec, d)
+}
 
 // signedDomains returns the domains whose mail is signed with a key of ours, by name.
 func (s keyState) signedDomains() []string {

@@ -9,18 +9,19 @@ import (
 // nobody answered. In the lists, in RootAlias and in Notify the single word
 // "none" takes an earlier answer back.
 type Answers struct {
-	Domain    string   // --domain
-	Hostname  string   // --hostname
-	Addresses []string // --ip
-	Selector  string   // --selector
-	KeyBits   string   // --key-bits
-	DNS       string   // --dns
-	NewZone   string   // --dns-new-zone: yes or no
-	NS        []string // --ns
-	TTL       string   // --ttl
-	Receive   string   // --receive: yes or no
-	RootAlias string   // --root-alias
-	Notify    string   // --notify
+	Domain        string   // --domain
+	Hostname      string   // --hostname
+	Addresses     []string // --ip
+	Selector      string   // --selector
+	KeyBits       string   // --key-bits
+	DNS           string   // --dns
+	NewZone       string   // --dns-new-zone: yes or no
+	NS            []string // --ns
+	KeepSelectors []string // --keep-selector
+	TTL           string   // --ttl
+	Receive       string   // --receive: yes or no
+	RootAlias     string   // --root-alias
+	Notify        string   // --notify
 
 	UpdateServer string // --rfc2136-server
 	UpdateKey    string // --rfc2136-key

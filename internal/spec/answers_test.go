@@ -143,6 +143,7 @@ func TestFlagsOfAnotherWayOfPublishing(t *testing.T) {
 		"--rfc2136-key":    func(a *spec.Answers) { a.UpdateKey = "/etc/bind/k.key" },
 		"--slot-zone":      func(a *spec.Answers) { a.SlotZone = "dkim.example.net" },
 		"--slots":          func(a *spec.Answers) { a.Slots = "4" },
+		"--keep-selector":  func(a *spec.Answers) { a.KeepSelectors = []string{"news2026"} },
 	} {
 		first, init, add := host, spec.Answers{}, spec.Answers{Domain: "shop.example"}
 		for _, a := range []*spec.Answers{&first, &init, &add} {

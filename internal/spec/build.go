@@ -193,6 +193,7 @@ func (a Answers) domain(f *findingList, d *Domain, exists bool) {
 	setField(f, "--ttl", a.TTL, &d.TTL, TTL)
 	setField(f, "--dns-new-zone", a.NewZone, &d.NewZone, YesNo)
 	setList(f, "--ns", a.NS, &d.NS, syntax.Hostname)
+	setList(f, "--keep-selector", a.KeepSelectors, &d.KeepSelectors, syntax.Selector)
 	setField(f, "--wildcard-records", a.WildcardRecords, &d.WildcardRecords, WildcardRecords)
 	setField(f, "--subdomains", a.Subdomains, &d.Subdomains, YesNo)
 	setField(f, "--spf-all", a.SPFAll, &d.SPF.All, SPFAll)

@@ -15,7 +15,7 @@ import (
 // for a set-up that was taken over or is beside ours, and for a zone with wildcards.
 func omittable(f tomltext.Field) bool {
 	switch f.Key {
-	case "mta", "send_only", "dns_hook", "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore", "block_lists", "zone", "selectors":
+	case "mta", "send_only", "dns_hook", "trusted", "opendkim", "partial", "identities", "signed_by", "nonsigning_milters", "repair", "wildcard_records", "role", "ignore", "block_lists", "zone", "selectors", "keep_selectors":
 		return f.Value == "[]" || f.Value == "false" || f.Value == `""`
 	}
 	return inbound.IsDefault(f)
@@ -33,7 +33,7 @@ func hostFields(h Host) []tomltext.Field {
 		field("", "hostname", tomltext.Quote(h.Hostname), "The name this server has in public DNS, for HELO and as target of MX."),
 		field("", "addresses", tomltext.List(addresses), "The public addresses it sends from, as other servers see them."),
 		field("", "domain", tomltext.Quote(h.Domain), "The domain whose key signs the mail of the host itself (cron, bounces)."),
-		field("", "dns", tomltext.Quote(string(h.DNS)), "How records get published: \"bind\", \"rfc2136\", \"hook\", \"slots\", \"manual\"."),
+		field("", "dns", tomltext.Quote(string(h.DNS)), "How records get published: bind, rfc2136, hook, slots, delegate or manual."),
 		field("", "dns_hook", tomltext.Quote(h.Update.Hook), "The program that changes records for dns = \"hook\", as an absolute path."),
 		field("", "mta", tomltext.Quote(h.MTA), "The mail server that signs: \"exim4\"; without this line Postfix, by OpenDKIM."),
 		field("", "send_only", strconv.FormatBool(h.SendOnly), "Whether the mail server listens to this machine alone: no domain is received."),
@@ -85,6 +85,7 @@ func domainFields(d Domain) []tomltext.Field {
 		field("", "ttl", strconv.FormatUint(uint64(d.TTL), 10), "How long resolvers keep the records, in seconds."),
 		field("", "new_zone", strconv.FormatBool(d.NewZone), "Whether the zone itself is made and served here, and its name servers."),
 		field("", "ns", tomltext.List(d.NS), ""),
+		field("", "keep_selectors", tomltext.List(d.KeepSelectors), "Selectors of other senders that move into the zone of the keys (dns = \"delegate\")."),
 		field("", "keep", tomltext.List(d.Keep), "Records that stay as they are: \"spf\", \"helo\" (the host's), \"dmarc\"."),
 		field("", "wildcard_records", tomltext.Quote(d.WildcardRecords), "What a wildcard said of names that exist now: \"copy\", \"drop\", \"\" (not asked)."),
 		field("", "signed_by", tomltext.Quote(d.SignedBy), "Who signs: \"\" (mailsetup's OpenDKIM), \"other\" (a milter that was here before)."),

@@ -28,7 +28,7 @@ func TestEachKeyOfADomainRefuses(t *testing.T) {
 		{`keep = ["mx"]`, `"mx" is not spf, helo or dmarc`, "SPF record"},
 		{`wildcard_records = "yes"`, `"yes" is not copy or drop`, "copy publishes them"},
 		{`signed_by = "rspamd"`, `"rspamd" is not "other"`, `"other" leaves signing`},
-		{`dns = "named"`, `"named" is not bind, rfc2136, hook, slots or manual`, "manual prints"},
+		{`dns = "named"`, `"named" is not bind, rfc2136, hook, slots, delegate or manual`, "manual prints"},
 		{`also = ["a b@example.net"]`, `"a b@example.net" has ' ' before the @`, "alice@example.org"},
 		{`drain = "14"`, `"14" is no span of time with a unit`, "14d"},
 		{`rotate_every = "monthly"`, `"monthly" is no span of time`, "180d"},
@@ -60,7 +60,7 @@ func TestEachKeyOfADomainRefuses(t *testing.T) {
 // The same of host.toml.
 func TestEachKeyOfTheHostRefuses(t *testing.T) {
 	for _, tt := range []struct{ line, says, hint string }{
-		{`dns = "x"`, `"x" is not bind, rfc2136, hook, slots or manual`, "manual prints"},
+		{`dns = "x"`, `"x" is not bind, rfc2136, hook, slots, delegate or manual`, "manual prints"},
 		{`root_alias = "root"`, `"root"`, ""},
 		{`milter_default_action = "reject"`, `"reject"`, "tempfail"},
 		{`sign_bounces = "maybe"`, `"maybe" is not yes or no`, "yes shows bounces"},

@@ -1,6 +1,9 @@
 package spec
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // checkModeFlags finds flags about a way of publishing that is not in use, which would be
 // written down and change nothing.
@@ -14,6 +17,7 @@ func (a Answers) checkModeFlags(f *findingList, inUse func(DNSMode) bool) {
 		{"--dns-hook", a.Hook, DNSHook},
 		{"--slot-zone", a.SlotZone, DNSSlots},
 		{"--slots", a.Slots, DNSSlots},
+		{"--keep-selector", strings.Join(a.KeepSelectors, " "), DNSDelegate},
 	} {
 		if x.value != "" && !inUse(x.mode) {
 			f.add(x.flag, fmt.Sprintf("goes with --dns %s, and the records are published otherwise", x.mode), fmt.Sprintf("add --dns %s, or leave it out", x.mode))

@@ -81,16 +81,17 @@ type rotationText struct {
 }
 
 type domainText struct {
-	Domain   string   `toml:"domain"`
-	Selector string   `toml:"selector"`
-	KeyBits  int64    `toml:"key_bits"`
-	Receive  bool     `toml:"receive"`
-	Role     string   `toml:"role"`
-	TTL      int64    `toml:"ttl"`
-	NewZone  bool     `toml:"new_zone"`
-	NS       []string `toml:"ns"`
-	Keep     []string `toml:"keep"`
-	Wildcard string   `toml:"wildcard_records"`
+	Domain    string   `toml:"domain"`
+	Selector  string   `toml:"selector"`
+	KeyBits   int64    `toml:"key_bits"`
+	Receive   bool     `toml:"receive"`
+	Role      string   `toml:"role"`
+	TTL       int64    `toml:"ttl"`
+	NewZone   bool     `toml:"new_zone"`
+	NS        []string `toml:"ns"`
+	Selectors []string `toml:"keep_selectors"`
+	Keep      []string `toml:"keep"`
+	Wildcard  string   `toml:"wildcard_records"`
 
 	SignedBy   string     `toml:"signed_by"`
 	DNS        string     `toml:"dns"`
@@ -298,6 +299,7 @@ func (raw *domainText) domain(d *document) Domain {
 	setField(&d.findingList, "ttl", strconv.FormatInt(raw.TTL, 10), &out.TTL, TTL)
 	setField(&d.findingList, "role", raw.Role, &out.Role, Role)
 	setList(&d.findingList, "ns", raw.NS, &out.NS, syntax.Hostname)
+	setList(&d.findingList, "keep_selectors", raw.Selectors, &out.KeepSelectors, syntax.Selector)
 	setList(&d.findingList, "keep", raw.Keep, &out.Keep, Kept)
 	setField(&d.findingList, "wildcard_records", raw.Wildcard, &out.WildcardRecords, WildcardRecords)
 	setField(&d.findingList, "signed_by", raw.SignedBy, &out.SignedBy, SignedBy)

@@ -103,6 +103,8 @@ const (
 	DNSUpdate DNSMode = "rfc2136"
 	DNSSlots  DNSMode = "slots" // keys in a zone of ours, at CNAMEs that somebody pastes once
 	DNSHook   DNSMode = "hook"
+	// DNSDelegate: the names of the keys are a zone of their own, delegated to the BIND here.
+	DNSDelegate DNSMode = "delegate"
 )
 
 // Updates reports whether records are changed on somebody else's server, one by one.
@@ -127,9 +129,12 @@ type Domain struct {
 	Role    string   // role
 	TTL     uint32   // ttl of the records, seconds
 	NewZone bool     // new_zone: the zone is made and served here on request
-	NS      []string // ns: name servers of a new zone
-	SPF     SPF      // [spf]
-	DMARC   DMARC    // [dmarc]
+	NS      []string // ns: name servers of a new zone, or of that of the keys
+	// KeepSelectors are selectors of other senders whose records move into the zone of the
+	// keys, beside those that are well known.
+	KeepSelectors []string // keep_selectors
+	SPF           SPF      // [spf]
+	DMARC         DMARC    // [dmarc]
 	// Keep are records of the zone that stay as they are although they say
 	// something else than this file: spf, helo, dmarc.
 	Keep []string // keep
@@ -221,7 +226,9 @@ func (s Spec) Signs() bool {
 func (s Spec) DNSOf(d Domain) DNSMode { return cmp.Or(d.DNS, s.Host.DNS) }
 
 // ByHand reports whether somebody publishes records of a domain, its keys perhaps excepted.
-func (s Spec) ByHand(d Domain) bool { return s.DNSOf(d) == DNSManual || s.DNSOf(d) == DNSSlots }
+func (s Spec) ByHand(d Domain) bool {
+	return s.DNSOf(d) == DNSManual || s.DNSOf(d) == DNSSlots || s.DNSOf(d) == DNSDelegate
+}
 
 // DrainOf returns how long a key of the domain stays published once it signs no more.
 func (s Spec) DrainOf(d Domain) time.Duration {

@@ -131,7 +131,7 @@ hostname = "mail.shop.example"
 addresses = ["192.0.2.25", "2001:db8::25"]
 # The domain whose key signs the mail of the host itself (cron, bounces).
 domain = "shop.example"
-# How records get published: "bind", "rfc2136", "hook", "slots", "manual".
+# How records get published: bind, rfc2136, hook, slots, delegate or manual.
 dns = "bind"
 # Who reads the mail of root and postmaster; "" leaves /etc/aliases alone.
 root_alias = "Alice@shop.example"

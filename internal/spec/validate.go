@@ -225,6 +225,9 @@ func (d Domain) validate(f *findingList) {
 	for _, name := range d.NS {
 		checkNormal(f, at("ns"), name, syntax.Hostname)
 	}
+	for _, s := range d.KeepSelectors {
+		checkNormal(f, at("keep_selectors"), s, syntax.Selector)
+	}
 	for _, kind := range d.Keep {
 		checkNormal(f, at("keep"), kind, Kept)
 	}

@@ -68,7 +68,7 @@ func MilterAction(s string) (string, error) {
 
 // DNS accepts the way records get published.
 func DNS(s string) (DNSMode, error) {
-	text, err := syntax.OneOf("dns", s, "manual prints the records for another DNS server", nil, string(DNSBind), string(DNSUpdate), string(DNSHook), string(DNSSlots), string(DNSManual))
+	text, err := syntax.OneOf("dns", s, "manual prints the records for another DNS server", nil, string(DNSBind), string(DNSUpdate), string(DNSHook), string(DNSSlots), string(DNSDelegate), string(DNSManual))
 	return DNSMode(text), err
 }
 

@@ -61,6 +61,7 @@ type NewZone struct {
 	NS         []string // absolute host names, the first is the SOA's MNAME
 	Hostmaster string   // absolute, the SOA's RNAME
 	TTL        uint32
+	Records    []Record // further ones
 }
 
 // Target implements Edit.

@@ -40,6 +40,9 @@ type Facts struct {
 	// names that matter for these records.
 	Covered Zones
 	Live    map[string]LiveDNS // what the world sees, by domain and host name
+	// OtherKeys are those of domains whose keys are to get a zone of their own here, by
+	// domain.
+	OtherKeys map[string]OtherKeys
 	// SPF are the evaluated SPF records of the domains and the host, by name. Names
 	// without a record are missing.
 	SPF    map[string]SPF
@@ -309,6 +312,14 @@ type LiveDNS struct {
 	Addresses []netip.Addr
 	TXT       []string
 	PTR       []string // of an address
+}
+
+// OtherKeys are the records below _domainkey of a domain before that becomes a zone of its
+// own.
+type OtherKeys struct {
+	Found []Record // TXT, or a CNAME that leads to the key of another sender
+	// Unanswered are selectors that nobody could be asked about, with the reason.
+	Unanswered []string
 }
 
 // SPF is an existing SPF record, evaluated (RFC 7208).

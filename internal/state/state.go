@@ -182,16 +182,17 @@ type QuestionKind string
 
 // The kinds, each answered for all by one flag.
 const (
-	AskRecord   QuestionKind = "record"   // --existing-records
-	AskService  QuestionKind = "service"  // --service-milters
-	AskOverride QuestionKind = "override" // --replace-override
-	AskRemoval  QuestionKind = "removal"  // --remove-missing
-	AskBounces  QuestionKind = "bounces"  // --sign-bounces
-	AskRelease  QuestionKind = "release"  // --any-release
-	AskMTA      QuestionKind = "mta"      // --replace-mta
-	AskWildcard QuestionKind = "wildcard" // --wildcard-records
-	AskSigner   QuestionKind = "signer"   // --other-signer
-	AskChecks   QuestionKind = "checks"   // --replace-checks
+	AskRecord     QuestionKind = "record"     // --existing-records
+	AskService    QuestionKind = "service"    // --service-milters
+	AskOverride   QuestionKind = "override"   // --replace-override
+	AskRemoval    QuestionKind = "removal"    // --remove-missing
+	AskBounces    QuestionKind = "bounces"    // --sign-bounces
+	AskRelease    QuestionKind = "release"    // --any-release
+	AskMTA        QuestionKind = "mta"        // --replace-mta
+	AskWildcard   QuestionKind = "wildcard"   // --wildcard-records
+	AskSigner     QuestionKind = "signer"     // --other-signer
+	AskChecks     QuestionKind = "checks"     // --replace-checks
+	AskDelegation QuestionKind = "delegation" // --delegate-keys
 )
 
 // Note is something the administrator should know or do.

@@ -146,7 +146,8 @@ func dnsQuestion() question {
 				return "BIND on this machine is the primary server of the zone."
 			}
 			return "BIND runs here but does not serve the zone. A new one is right only if this " +
-				"machine is, or is about to be, a name server of the domain."
+				"machine is, or is about to be, a name server of the domain. At a provider, --dns slots " +
+				"and --dns delegate need your hand but once."
 		},
 		options: func(f *flow) []option {
 			if f.found.ZoneServed {

@@ -29,8 +29,7 @@ type daemon struct {
 func daemons(in step.Input) []daemon {
 	var all []daemon
 	if !in.Scope.IsHostOnly() && records.OtherNameServer(in) == nil && slices.ContainsFunc(in.Spec.Domains, func(d spec.Domain) bool {
-		mode := in.Spec.DNSOf(d)
-		return mode == spec.DNSBind || mode == spec.DNSSlots && records.SlotMode(in.Spec) == spec.DNSBind
+		return records.UsesBIND(in.Spec, in.Spec.DNSOf(d))
 	}) {
 		all = append(all, daemon{unit: "named.service", down: "nobody finds the records", probes: []state.Probe{
 			{Kind: state.ProbeActive, Unit: "named.service"},

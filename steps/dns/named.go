@@ -114,9 +114,9 @@ func checkZones(zones []stageZone) []state.Validator {
 		dir, origin := z.directory(), dnsname.TrimDot(z.zone.Origin)
 		if files[dir] == nil {
 			files[dir] = &strings.Builder{}
-			fmt.Fprintf(files[dir], "options {\n\tdirectory \"%s\";\n\tdnssec-validation no;\n\tcheck-names primary ignore;\n};\n", dir)
+			fmt.Fprintf(files[dir], "options {\n\tdirectory \"%s\";\n\tdnssec-validation no;\n};\n", dir)
 		}
-		fmt.Fprintf(files[dir], "zone \"%s\" {\n\ttype primary;\n\tfile \"%s\";\n};\n", origin, z.zone.File)
+		fmt.Fprintf(files[dir], "zone \"%s\" {\n\ttype primary;\n\tfile \"%s\";\n\tcheck-names %s;\n};\n", origin, z.zone.File, z.checkNames())
 		text = text && !strings.ContainsAny(dir+origin+string(z.zone.File), "\"\\\n")
 	}
 	if len(each) < 2 || !text || len(files) > 1 {
@@ -135,6 +135,15 @@ func checkZones(zones []stageZone) []state.Validator {
 // directory is where relative names of files in the zone start from.
 func (p *zoneChange) directory() string { return string(cmp.Or(p.zone.Dir, "/var/cache/bind")) } // Debian's
 
+// checkNames is what becomes of names that are none of a host. named itself refuses them in
+// a primary zone; an administrator may allow them for a zone, and a zone that is made here has none.
+func (p *zoneChange) checkNames() string {
+	if p.create != nil {
+		return "fail"
+	}
+	return "ignore"
+}
+
 // validator checks the zone alone.
 func (p *zoneChange) validator() state.Validator {
 	origin, file, needs := dnsname.TrimDot(p.zone.Origin), p.zone.File, []state.Path{p.zone.File}
@@ -144,7 +153,7 @@ func (p *zoneChange) validator() state.Validator {
 	return state.Validator{
 		Name: "named-checkzone " + origin, Needs: needs,
 		Argv: func(scratch func(state.Path) string) []string {
-			return []string{"named-checkzone", "-i", "local", "-k", "ignore", "-w", p.directory(), origin, scratch(file)}
+			return []string{"named-checkzone", "-i", "local", "-k", p.checkNames(), "-w", p.directory(), origin, scratch(file)}
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package dns_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -170,6 +171,52 @@ func TestOneCheckForManyZones(t *testing.T) {
 		}
 		if rejected, ok := errors.AsType[*system.RejectedError](err); err != nil && (!ok || rejected.Validator != "named-checkzone d00000.example") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A zone that is made here has no check-names of its own, so what named refuses by default is
+// refused before it is written: the name of a mailbox in the SOA that is none of a host.
+func TestNamesInNewZonesAreChecked(t *testing.T) {
+	if _, err := exec.LookPath("named-checkzone"); err != nil {
+		t.Skip("named-checkzone is not installed (package bind9-utils)")
+	}
+	host := system.NewHost(system.Options{Scratch: t.TempDir()})
+	in := hosting(t, 2, 2)
+	in.Facts.Zones = nil
+	for i := range in.Spec.Domains {
+		in.Spec.Domains[i].NewZone = true
+	}
+	for hostmaster, accepted := range map[string]bool{"hostmaster.d00000.example.": true, "hostmaster._domainkey.d00000.example.": false} {
+		st := published(t, in)
+		files := map[state.Path]state.Object{}
+		for _, f := range st.Files {
+			files[f.Path] = state.Object{Kind: state.Regular, Content: f.Content}
+		}
+		for _, d := range in.Spec.Domains {
+			files[dns.FragmentDir.Join("db."+d.Name)] = state.Object{
+				Kind: state.Regular, Content: []byte("$TTL 300\n@ IN SOA ns.isp.example. " + hostmaster + " 1 3600 900 604800 60\n@ IN NS ns.isp.example.\n"),
+			}
+		}
+		all := st.Validators[0]
+		if all.Name != "named-checkconf -z" || len(all.Each) != 2 {
+			t.Fatalf("%+v", st.Validators)
+		}
+		each, dir := all.Each, t.TempDir() // this machine may have no BIND, and no directory of it
+		all.Each = nil
+		for conf, text := range all.Input {
+			all.Input[conf] = bytes.ReplaceAll(text, []byte("/var/cache/bind"), []byte(dir))
+		}
+		for i, v := range each {
+			each[i].Argv = func(scratch func(state.Path) string) []string {
+				argv := v.Argv(scratch)
+				argv[slices.Index(argv, "/var/cache/bind")] = dir
+				return argv
+			}
+		}
+		together, alone := host.Check(t.Context(), []state.Validator{all}, files), host.Check(t.Context(), each, files)
+		if (together == nil) != accepted || (alone == nil) != accepted {
+			t.Errorf("%s: together %v, each alone %v", hostmaster, together, alone)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func mergedRecords(in step.Input, d spec.Domain) ([]Publication, []state.Note) {
 	var list []Publication
 	var notes []state.Note
 	for _, r := range records.Of(in, d) {
-		if records.InSlot(d.Name, r) {
+		if records.InSlot(d.Name, r) || records.IsDelegated(in.Spec, d, r) {
 			continue
 		}
 		if records.KindOf(d, r) == records.AboutKey || records.KindOf(d, r) == records.AboutAddress {
@@ -124,7 +124,7 @@ func ServedRecords(in step.Input, d spec.Domain) []state.Record {
 		}
 	}
 	for _, r := range records.Of(in, d) {
-		if records.InSlot(d.Name, r) {
+		if records.InSlot(d.Name, r) || records.IsDelegated(in.Spec, d, r) {
 			rrs = append(rrs, r)
 		}
 	}

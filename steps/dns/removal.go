@@ -59,7 +59,7 @@ func hasRecords(in step.Input, domain string) bool {
 func recordsToRemove(in step.Input, d spec.Domain) state.Note {
 	rrs := slices.DeleteFunc(records.ForDomain(in.Spec.Host, d, nil), func(r state.Record) bool {
 		i := keyring.Index(in.Ledger[d.Name], selectorOf(r))
-		return records.InSlot(d.Name, r) || r.Type == "CNAME" && i >= 0 && in.Ledger[d.Name][i].Stage != keyring.Gone // a key drains there
+		return records.InSlot(d.Name, r) || r.Type == "NS" || r.Type == "CNAME" && i >= 0 && in.Ledger[d.Name][i].Stage != keyring.Gone // a key drains there
 	})
 	if !records.ConsentsHere(in, d) {
 		rrs = append(rrs, records.PossibleReportConsents(in, d)...)
@@ -96,6 +96,14 @@ func keyNotes(in step.Input, d spec.Domain) []state.Note {
 				Text: fmt.Sprintf("the key of %s stays in its slot until %s, for mail that is under way; take this out after that",
 					d.Name, until.Format("2006-01-02 15:04 MST")),
 				Action: dnsname.Key(k.Selector, d.Name) + ". CNAME",
+			}}
+		case records.Delegates(in.Spec, d):
+			return []state.Note{{
+				Topic: "dkim",
+				Text: fmt.Sprintf("the key of %s stays in its zone here until %s, for mail that is under way. Then put the keys of other senders, which zone %s has, "+
+					"into the DNS of %[1]s, and take this out",
+					d.Name, until.Format("2006-01-02 15:04 MST"), dnsname.KeyZone(d.Name)),
+				Action: dnsname.KeyZone(d.Name) + ". NS",
 			}}
 		default:
 			return []state.Note{{

@@ -38,7 +38,7 @@ func publishedHere(in step.Input, r state.Record) bool {
 	}
 	for ; name != ""; _, name, _ = strings.Cut(name, ".") {
 		if i, ok := slices.BinarySearchFunc(in.Spec.Domains, name, func(d spec.Domain, name string) int { return cmp.Compare(d.Name, name) }); ok {
-			return in.Spec.DNSOf(in.Spec.Domains[i]) == spec.DNSBind
+			return in.Spec.DNSOf(in.Spec.Domains[i]) == spec.DNSBind || records.IsDelegated(in.Spec, in.Spec.Domains[i], r)
 		}
 		if len(in.Ledger[name]) > 0 {
 			return true

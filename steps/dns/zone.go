@@ -95,7 +95,7 @@ func zoneFiles(in step.Input) (state.Stage, []state.Note, error) {
 // mode.
 func usesMode(in step.Input, mode spec.DNSMode) bool {
 	for d := range in.Scope.Domains(in.Spec) {
-		if in.Spec.DNSOf(d) == mode || mode == records.SlotMode(in.Spec) && records.UsesSlots(in, d) {
+		if in.Spec.DNSOf(d) == mode || mode == records.SlotMode(in.Spec) && records.UsesSlots(in, d) || mode == spec.DNSBind && records.Delegates(in.Spec, d) {
 			return true
 		}
 	}
@@ -134,23 +134,6 @@ func (p *zoneChange) wildcardAnswers(r state.Record) bool {
 		w.Name = r.Name
 		return is && dnsname.Within(r.Name, below) && state.Same(w, r)
 	})
-}
-
-// newZone returns the start of a new zone. Of the names inside it only the host's own
-// gets an address, and named refuses a name server without one.
-func newZone(h spec.Host, d spec.Domain) (*state.NewZone, error) {
-	z := &state.NewZone{Hostmaster: "hostmaster." + d.Name + ".", TTL: d.TTL}
-	for _, ns := range d.NS {
-		if dnsname.Within(ns, d.Name) && (ns != h.Hostname || d.Name != h.Domain) {
-			return nil, step.Refuse("name this host ("+h.Hostname+"), or name servers outside of "+d.Name,
-				"name server %s is inside the new zone, which has no address for it", ns)
-		}
-		z.NS = append(z.NS, ns+".")
-	}
-	if len(z.NS) == 0 {
-		z.NS = []string{h.Hostname + "."}
-	}
-	return z, nil
 }
 
 // addZone adds one zone's fragment, the edit that includes it and those of the zone's

@@ -11,6 +11,7 @@ import (
 	"mailsetup/internal/dnsname"
 	"mailsetup/internal/spec"
 	"mailsetup/internal/state"
+	"mailsetup/steps/newzone"
 	"mailsetup/steps/records"
 	"mailsetup/steps/step"
 	"mailsetup/zonefile"
@@ -133,13 +134,15 @@ func (p *zoneChange) retain(in step.Input, others publishedElsewhere) ([]state.N
 // zone delegates.
 func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*zoneChange) (*zoneChange, error) {
 	name, about, mayMake := r.Name, d, d.NewZone
-	if records.InSlot(d.Name, r) {
-		about, mayMake = slotZone(d, r), true
+	if keys, are := newzone.OfKeys(in, d, r); are {
+		about, mayMake = keys, true
 	}
 	zone, ok := in.Facts.Zones.Closest(name)
+	delegated := records.IsDelegated(in.Spec, d, r)
+	ok = ok && (!delegated || zone.Origin == about.Name+".")
 	if !ok {
 		origin := about.Name + "."
-		if _, own := in.Facts.Zones.Closest(origin); own || !dnsname.Within(name, origin) {
+		if _, own := in.Facts.Zones.Closest(origin); own && !delegated || !dnsname.Within(name, origin) {
 			return nil, keyDelegated(d, r, zone)
 		}
 		if !mayMake {
@@ -168,19 +171,19 @@ func changeFor(in step.Input, d spec.Domain, r state.Record, parts map[string]*z
 	p := &zoneChange{zone: zone}
 	if !ok || zone.File == FragmentDir.Join("db."+about.Name) {
 		var err error
-		if p.create, err = newZone(in.Spec.Host, about); err != nil {
+		if p.create, err = newzone.Start(in.Spec.Host, about); err != nil {
 			return nil, err
 		}
 	}
+	if delegated && !ok {
+		q, err := newzone.TakeOverKeys(in, d, p.create, zone.File)
+		if err != nil {
+			return nil, err
+		}
+		p.questions = append(p.questions, q)
+	}
 	parts[zone.Origin] = p
 	return p, nil
-}
-
-// slotZone returns what a slot zone that is made here begins with: the zone of a record of a
-// domain.
-func slotZone(d spec.Domain, r state.Record) spec.Domain {
-	_, below, _ := dnsname.SplitKey(dnsname.TrimDot(r.Name))
-	return spec.Domain{Name: strings.TrimPrefix(below, d.Name+"."), TTL: d.TTL}
 }
 
 // refuseUnusable returns the refusal of a zone that cannot be edited.

@@ -35,6 +35,11 @@ func ForDomain(h spec.Host, d spec.Domain, keys []keyring.Key) []state.Record {
 	if primary && h.Hostname != d.Name {
 		add(h.Hostname, "TXT", heloSPF(h, d))
 	}
+	if s := (spec.Spec{Host: h}); Delegates(s, d) {
+		for _, ns := range NameServers(s, d) {
+			add(dnsname.KeyZone(d.Name), "NS", ns+".")
+		}
+	}
 	for _, k := range keys {
 		switch {
 		case k.Stage == keyring.Gone, k.SlotZone != "":

@@ -18,7 +18,7 @@ func RevocationNotes(in step.Input) []state.Note {
 		early := in.Keys.During[d.Name]
 		for _, k := range in.Ledger[d.Name] {
 			was := keyring.Index(early, k.Selector)
-			if in.Spec.ByHand(d) && k.SlotZone == "" && k.Stage == keyring.Revoked && was >= 0 && early[was].Stage != keyring.Revoked {
+			if in.Spec.ByHand(d) && !Delegates(in.Spec, d) && k.SlotZone == "" && k.Stage == keyring.Revoked && was >= 0 && early[was].Stage != keyring.Revoked {
 				notes = append(notes, RevocationNote(dnsname.Key(k.Selector, d.Name)))
 			}
 		}

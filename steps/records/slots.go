@@ -39,17 +39,21 @@ func SlotMode(s spec.Spec) spec.DNSMode {
 func By(in step.Input, d spec.Domain, mode spec.DNSMode) []state.Record {
 	own, slot := in.Spec.DNSOf(d), SlotMode(in.Spec)
 	switch own {
-	case spec.DNSSlots:
+	case spec.DNSSlots, spec.DNSDelegate:
 		own = spec.DNSManual
 	case spec.DNSHook: // a program stands in for the primary
 		own = spec.DNSUpdate
 	}
-	if mode != own && (mode != slot || !UsesSlots(in, d)) {
+	delegates := Delegates(in.Spec, d)
+	if mode != own && (mode != slot || !UsesSlots(in, d)) && (mode != spec.DNSBind || !delegates) {
 		return nil
 	}
 	return slices.DeleteFunc(Of(in, d), func(r state.Record) bool {
-		if InSlot(d.Name, r) {
+		switch {
+		case InSlot(d.Name, r):
 			return mode != slot
+		case delegates && isOwnKey(d.Name, r):
+			return mode != spec.DNSBind
 		}
 		return mode != own
 	})
