@@ -54,7 +54,7 @@ func TestContentsThatAPlanDoesNotHold(t *testing.T) {
 		t.Errorf("difference %q", got)
 	}
 	m.PutFile("/var/ledger", "by hand\n")
-	const changed = "a content is not what it was when the plan was made"
+	const changed = "a content is not what it was when the plan was made\nhint: run the command again"
 	if got := said(changes[0].Before); got != changed {
 		t.Errorf("changed meanwhile: %q", got)
 	}
