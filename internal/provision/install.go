@@ -71,17 +71,24 @@ func (p *Provisioner) install(ctx context.Context, d *Draft) error {
 // and send mail before anything signs it.
 func bring(ctx context.Context, p *Provisioner, d *Draft, names []string) (err error) {
 	defer p.UI.Hold()()
-	if mta := standby.Of(names); mta != "" && d.Input.Facts.Exim == nil { // one exim4 that takes the place of the other goes on
+	answers := preseed(d.Input)
+	switch mta := standby.Of(names); {
+	case mta == "":
+	case exchangesExim(d.Input.Facts, mta):
+		answers.Exim = nil // the configuration stays
+	default:
 		defer func() { err = errors.Join(err, standby.End(context.WithoutCancel(ctx), p.Machine.Sys)) }()
 		if err := standby.Begin(ctx, p.Machine.Sys, mta); err != nil {
 			return err
 		}
 	}
-	answers := preseed(d.Input)
-	if d.Input.Facts.Exim != nil {
-		answers.Exim = nil // its configuration stays
-	}
 	return apt.Install(ctx, p.Machine.Sys, names, answers, apt.Progress(p.UI.Logf))
+}
+
+// exchangesExim reports whether a package is an exim4 that takes the place of another one,
+// with its configuration and its queue: it goes on, and nothing has to wait.
+func exchangesExim(f state.Facts, mta string) bool {
+	return strings.HasPrefix(mta, "exim4-") && (f.Installed["exim4-daemon-light"] || f.Installed["exim4-daemon-heavy"])
 }
 
 // preseed answers what the package of a mail server asks that is not here yet.

@@ -416,24 +416,30 @@ func TestAFailureAfterTheInstallationSaysThatPackagesStay(t *testing.T) {
 	w.says("installed and left in place: postfix, opendkim")
 }
 
-// A mail server does not start while apt installs it, and a failure says that it waits.
+// A mail server does not start while apt installs it, also in place of another one, and a
+// failure says that it waits.
 func TestAMailServerWaitsUntilItIsSetUp(t *testing.T) {
-	w := newWorld(t, "")
-	held := func() bool { return w.content(standby.DropIn("postfix.service")) != "" }
-	during := false
-	w.OnRun = func(c system.Command) (system.Result, error) {
-		if slices.Contains(c.Argv, "--no-download") {
-			during = held()
+	for _, there := range []*state.Exim{nil, {Version: "4.98.2"}} {
+		w := newWorld(t, "")
+		if w.facts.Exim = there; there != nil {
+			w.facts.Installed = map[string]bool{"exim4-daemon-light": true}
 		}
-		return system.Result{}, nil
+		held := func() bool { return w.content(standby.DropIn("postfix.service")) != "" }
+		during := false
+		w.OnRun = func(c system.Command) (system.Result, error) {
+			if slices.Contains(c.Argv, "--no-download") {
+				during = held()
+			}
+			return system.Result{}, nil
+		}
+		if _, err := w.run(w.request(lab(t))); err == nil {
+			t.Fatal("no error")
+		}
+		if !during || held() {
+			t.Errorf("exim4 %+v: held while apt runs: %v, afterwards: %v", there, during, held())
+		}
+		w.says("postfix is not started before it signs: mail waits until the command succeeds, or until systemctl start postfix")
 	}
-	if _, err := w.run(w.request(lab(t))); err == nil {
-		t.Fatal("no error")
-	}
-	if !during || held() {
-		t.Errorf("held while apt runs: %v, afterwards: %v", during, held())
-	}
-	w.says("postfix is not started before it signs: mail waits until the command succeeds, or until systemctl start postfix")
 }
 
 // Nothing is installed on another system before somebody says so.
