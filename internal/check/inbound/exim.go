@@ -50,5 +50,5 @@ func (c eximDoor) check(ctx context.Context) {
 			all = append(all, u)
 		}
 	}
-	blockLists{c.checker}.judge(ctx, all)
+	blockLists(c).judge(ctx, all)
 }
