@@ -40,9 +40,10 @@ func UsesBIND(s spec.Spec, mode spec.DNSMode) bool {
 	return mode == spec.DNSBind || mode == spec.DNSDelegate || mode == spec.DNSSlots && SlotMode(s) == spec.DNSBind
 }
 
-// KnownSelectors are those at which senders whose customers publish keys have them look, as
-// their documentation says, and those that are the default of programs. Of some nobody can
-// guess the name (Amazon SES: three random ones), so there is keep_selectors.
+// KnownSelectors are names at which keys of others are often found: those that large senders
+// have their customers publish, and the defaults of programs. Nobody publishes such a list, and
+// names change, so it can miss one; of some nobody can guess the name (Amazon SES: three random
+// ones). What is missing, keep_selectors names.
 func KnownSelectors() []string {
 	return strings.Fields(`
 		google 20230601
