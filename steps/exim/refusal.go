@@ -80,7 +80,7 @@ func orPostfix(remedy, format string, a ...any) error {
 	}
 }
 
-// incoming refuses DMARC, which no exim4 of Debian has been built with (4.96 to 4.99).
+// incoming refuses DMARC, which no exim4 of Debian has been built with (4.96, 4.98).
 func incoming() error {
 	return &step.Refusal{
 		What: "no exim4 of Debian can check DMARC: neither exim4-daemon-light nor exim4-daemon-heavy was built with it",
