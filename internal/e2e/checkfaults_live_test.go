@@ -69,8 +69,9 @@ var liveFaults = []checkFault{
 	},
 	{
 		id: "live.root", name: "root's alias is an account that is gone",
-		inject: "sed -i '/^root:/d' /etc/aliases; echo 'root: gone' >>/etc/aliases; newaliases; sleep .2",
-		args:   []string{"--only", "live.root"},
+		severity: finding.Warning,
+		inject:   "sed -i '/^root:/d' /etc/aliases; echo 'root: gone' >>/etc/aliases; newaliases; sleep .2",
+		args:     []string{"--only", "live.root"},
 	},
 	{
 		id: "live.milters", name: "receive_override_options keeps mail away from milters",

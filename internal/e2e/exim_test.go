@@ -56,7 +56,7 @@ func eximLocal(t *testing.T, b *lab.Box, sink *lab.Sink) {
 	eximSigned(t, b, sink, "ann@lab.example", "lab.example")
 	nothingChanges(t, b, args...)
 	b.Sh(t, "cp -p /etc/aliases /root/; sed -i '/^root:/d' /etc/aliases; echo root: gone >>/etc/aliases")
-	out, _ = product(t, b, 3, "check", "--only", "live.root")
+	out, _ = product(t, b, 0, "check", "--only", "live.root")
 	says(t, strings.Join(strings.Fields(out), " "), "mail for root reaches nobody", "Unrouteable address")
 	b.Sh(t, "cp -p /root/aliases /etc/")
 	eximGoesBack(t, b, nil, was)

@@ -103,7 +103,7 @@ var judged = map[string]string{
 	"live.units":             "a problem if Postfix or OpenDKIM does not run, is masked or suspended, or if port 25 ends without a greeting; a warning if one does not start at boot",
 	"live.socket":            "a problem if the user postfix cannot connect to the milter, in the chroot where there is one, or if it does not answer",
 	"live.stale":             "a warning if main.cf, master.cf or the text of a table is newer than what Postfix has read; a problem if OpenDKIM signs otherwise than its files say. With exim4, a warning for settings that it does not read, and for macros of DKIM with which signatures break or are missing",
-	"live.root":              "a problem if aliases and tables lead mail for root to nobody or round in a circle; nothing where that could not be found out",
+	"live.root":              "a warning if aliases and tables lead mail for root to nobody or round in a circle; nothing where that could not be found out",
 	"live.tables":            "a note where Postfix is of version 3.11 or later and main.cf or master.cf name tables of type hash or btree",
 	"live.milters":           "a problem if mail of programs, of port 25 or of users does not pass the signer; a warning for other services, and if mail leaves unsigned while the signer is down",
 	"live.keys":              "a problem if OpenDKIM cannot read a private key, or refuses it because others could, in any directory above it",

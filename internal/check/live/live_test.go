@@ -166,13 +166,13 @@ func TestFaults(t *testing.T) {
 			w.server.Facts.Postfix, w.server.Facts.MTA = nil, "exim4"
 			w.server.Facts.Exim = &state.Exim{Breaks: []state.EximFault{{At: "/etc/exim4/exim4.conf.localmacros:3", Text: "DKIM_CANON = simple: it breaks"}}}
 		}, []string{"unknown live.signed.sendmail", "warning live.stale"}},
-		{"an alias of root for an account that is gone", func(w *world) { w.rootReadBy("gone") }, []string{"problem live.root"}},
+		{"an alias of root for an account that is gone", func(w *world) { w.rootReadBy("gone") }, []string{"warning live.root"}},
 		{"an alias of root for somebody who is there", func(w *world) { w.rootReadBy("ann") }, nil},
-		{"an alias of root that leads back to it", func(w *world) { w.rootReadBy("postmaster") }, []string{"problem live.root"}},
+		{"an alias of root that leads back to it", func(w *world) { w.rootReadBy("postmaster") }, []string{"warning live.root"}},
 		{"exim4 that has nobody for root", func(w *world) {
 			w.server.Facts.Postfix, w.server.Facts.MTA, w.server.Facts.Exim = nil, "exim4", &state.Exim{}
 			w.Answers["exim4 -bt root"] = system.Result{Code: 2, Stdout: []byte("gone@mail.lab.example is undeliverable: Unrouteable address\n")}
-		}, []string{"unknown live.signed.sendmail", "problem live.root"}},
+		}, []string{"unknown live.signed.sendmail", "warning live.root"}},
 		{"exim4 whose resolver does not answer", func(w *world) {
 			w.server.Facts.Postfix, w.server.Facts.MTA, w.server.Facts.Exim = nil, "exim4", &state.Exim{}
 			w.Answers["exim4 -bt root"] = system.Result{Code: 1, Stdout: []byte("ann@far.example cannot be resolved at this time\n")}

@@ -30,7 +30,7 @@ func (c *checker) root(ctx context.Context) {
 	case why == "":
 		return
 	case lost:
-		f.Severity, f.Expected = finding.Problem, "somebody who reads it"
+		f.Severity, f.Expected = finding.Warning, "somebody who reads it"
 		f.Seen = "mail for root reaches nobody: " + why
 		f.Remedy = finding.Text(fmt.Sprintf("name somebody who exists in the line root: of %s; then:", postfix.AliasFile)).Command("newaliases")
 		if c.s.SetUp && c.in.Spec.Host.RootAlias != "" {
