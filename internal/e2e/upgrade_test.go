@@ -54,12 +54,7 @@ postconf -e virtual_alias_maps=hash:/etc/postfix/virtual && postfix reload`)
 	b.Reboot(t)
 	b.Sh(t, "until postfix status 2>/dev/null; do sleep 0.2; done")
 	goesOn()
-	b.Run(t, "systemctl", "start", "mailsetup-rotate.service")
-	product(t, b, 0, "status")
-	noProblem(t, b)
-	out, _ := product(t, b, 0, args...)
-	t.Logf("init after the upgrade:\n%s", out)
-	nothingChanges(t, b, args...)
+	settled(t, b, args)
 	if force == "confnew" {
 		product(t, b, 0, "rollback", "--yes")
 		leavesUnsigned(t, b, sink)
@@ -158,12 +153,7 @@ func eximReleaseUpgrade(t *testing.T, b *lab.Box, force string) {
 	b.Reboot(t)
 	b.Sh(t, "until ss -tlnH 'sport = 25' | grep -q .; do sleep 0.2; done")
 	eximMails(t, b, sink)
-	b.Run(t, "systemctl", "start", "mailsetup-rotate.service")
-	product(t, b, 0, "status")
-	noProblem(t, b)
-	out, _ := product(t, b, 0, args...)
-	t.Logf("init after the upgrade:\n%s", out)
-	nothingChanges(t, b, args...)
+	settled(t, b, args)
 	if force == "confnew" {
 		product(t, b, 0, "rollback", "--yes")
 		if got := eximSent(t, b, sink, "ann@lab.example"); len(lab.VerifyDKIM(t, b, got)) != 0 {
@@ -181,4 +171,15 @@ func eximReleaseUpgrade(t *testing.T, b *lab.Box, force string) {
 		t.Errorf("%s signs on after a rotation\n%s", is, b.Run(t, "mailsetup", "status"))
 	}
 	eximSigned(t, b, sink, "ann@lab.example", lab.Origin)
+}
+
+// settled: the hourly service, status, check and init find nothing wrong after an upgrade.
+func settled(t *testing.T, b *lab.Box, args []string) {
+	t.Helper()
+	b.Run(t, "systemctl", "start", "mailsetup-rotate.service")
+	product(t, b, 0, "status")
+	noProblem(t, b)
+	out, _ := product(t, b, 0, args...)
+	t.Logf("init after the upgrade:\n%s", out)
+	nothingChanges(t, b, args...)
 }
